@@ -1,0 +1,243 @@
+"""The one error tree of Crucible.
+
+Every error is also a standard-library error, survives pickling with its attributes, and says what came, what was
+expected and what to do. Foreign errors are mapped to these at the border of the room that meets them.
+
+    CrucibleError
+    ├── SpecError(ValueError)          one problem in a document: .path .code
+    ├── ContractError(RuntimeError)    a stage or a caller broke an agreement of the pipeline
+    ├── StageError(RuntimeError)       a stage failed: .run_id .stage
+    │   └── StageTimeout
+    ├── BackendError(RuntimeError)     a model could not answer: .backend .attempts .is_retryable
+    │   ├── RateLimited
+    │   ├── BackendTimeout
+    │   └── BadResponse
+    ├── TrainError(RuntimeError)       training cannot go on: .step
+    │   ├── NonFiniteLoss
+    │   └── CheckpointError
+    ├── DataError(ValueError)          a dataset is missing, empty or unusable
+    ├── StatsError(ValueError)         the sample cannot answer the question
+    │   ├── TooFewSamples
+    │   └── DegenerateSample
+    ├── StoreError(OSError)            a record could not be saved or read: never ignored
+    ├── MissingExtra(ImportError)      .extra; the message holds the exact pip command
+    └── Cancelled(RuntimeError)        somebody asked the run to stop
+
+`SpecErrors` is an `ExceptionGroup` of `SpecError`: all problems of a document at once.
+"""
+
+# ruff: noqa: N818  # the design names them after what happened, as `TimeoutError`'s elders are not
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+__all__ = [
+    "BackendError",
+    "BackendTimeout",
+    "BadResponse",
+    "Cancelled",
+    "CheckpointError",
+    "ContractError",
+    "CrucibleError",
+    "DataError",
+    "DegenerateSample",
+    "MissingExtra",
+    "NonFiniteLoss",
+    "RateLimited",
+    "SpecError",
+    "SpecErrors",
+    "StageError",
+    "StageTimeout",
+    "StatsError",
+    "StoreError",
+    "TooFewSamples",
+    "TrainError",
+    "require",
+]
+
+
+def _rebuild(kind: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class CrucibleError(Exception):
+    """Any error that Crucible raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, dict(self.__dict__))
+
+
+class SpecError(CrucibleError, ValueError):
+    """One problem in an experiment document.
+
+    Args:
+        message: What came, what was expected, what to do; without the path.
+        path: Where, such as `pipeline[2].options.rank`; empty for the whole document.
+        code: A stable word for programs, such as `type`, `unknown_key`, `missing`.
+    """
+
+    def __init__(self, message: str, *, path: str = "", code: str = "invalid") -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class SpecErrors(ExceptionGroup[SpecError]):
+    """Every problem of one document, in document order.
+
+    Args:
+        message: What was being read, such as the file's name.
+        errors: One `SpecError` a problem, at least one.
+    """
+
+    def derive(self, excs: Sequence[SpecError], /) -> SpecErrors:  # pyright: ignore[reportIncompatibleMethodOverride]  # an ExceptionGroup of one type derives the same
+        """Return the same kind of group over `excs`, so that `except*` keeps the type."""
+        return SpecErrors(self.message, list(excs))
+
+    @property
+    def errors(self) -> tuple[SpecError, ...]:
+        """The problems, in document order."""
+        return self.exceptions  # type: ignore[return-value]
+
+    def __str__(self) -> str:
+        count = len(self.exceptions)
+        lines = [f"{self.message}: {count} problem{'s' if count != 1 else ''}"]
+        lines += [f"  {error}" for error in self.exceptions]
+        return "\n".join(lines)
+
+
+class ContractError(CrucibleError, RuntimeError):
+    """A stage or a caller broke an agreement of the pipeline, such as asking for a resource nobody provides."""
+
+
+class StageError(CrucibleError, RuntimeError):
+    """A stage of a run failed; the cause is chained.
+
+    Args:
+        message: What failed.
+        run_id: The run.
+        stage: The stage's name with its place, such as `pipeline[2] supervised_train`.
+    """
+
+    def __init__(self, message: str, *, run_id: str = "", stage: str = "") -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.stage = stage
+
+
+class StageTimeout(StageError):
+    """A stage took longer than its `timeout_s`."""
+
+
+class BackendError(CrucibleError, RuntimeError):
+    """A model could not be reached, loaded or asked.
+
+    Args:
+        message: What failed and what to do.
+        backend: The backend's name, such as `local`.
+        attempts: How often it was tried, at least 1.
+        is_retryable: Whether trying again can help.
+    """
+
+    def __init__(self, message: str, *, backend: str = "", attempts: int = 1, is_retryable: bool = False) -> None:
+        super().__init__(message)
+        self.backend = backend
+        self.attempts = attempts
+        self.is_retryable = is_retryable
+
+
+class RateLimited(BackendError):
+    """The service asked for fewer requests."""
+
+
+class BackendTimeout(BackendError):
+    """No answer came in time."""
+
+
+class BadResponse(BackendError):
+    """An answer came that is not of the agreed form."""
+
+
+class TrainError(CrucibleError, RuntimeError):
+    """Training cannot go on.
+
+    Args:
+        message: What failed.
+        step: The optimiser step at which it failed, counted from 1; None before the first.
+    """
+
+    def __init__(self, message: str, *, step: int | None = None) -> None:
+        super().__init__(message)
+        self.step = step
+
+
+class NonFiniteLoss(TrainError):
+    """The loss became NaN or infinite."""
+
+
+class CheckpointError(TrainError):
+    """A checkpoint is missing, torn or altered."""
+
+
+class DataError(CrucibleError, ValueError):
+    """A dataset is missing, empty, or holds an item that cannot be used."""
+
+
+class StatsError(CrucibleError, ValueError):
+    """The sample cannot answer the question."""
+
+
+class TooFewSamples(StatsError):
+    """There are fewer observations than the method needs."""
+
+
+class DegenerateSample(StatsError):
+    """The observations do not vary, or are not numbers, where the method needs it."""
+
+
+class StoreError(CrucibleError, OSError):
+    """A record could not be saved or read; the message names the file and what to do."""
+
+
+class MissingExtra(CrucibleError, ImportError):
+    """A feature needs packages of an optional extra.
+
+    Args:
+        extra: The extra's name, such as `train`.
+        feature: What needs it, for the message.
+    """
+
+    def __init__(self, extra: str, *, feature: str = "this") -> None:
+        super().__init__(f"{feature} needs the extra '{extra}': pip install 'crucible-ml[{extra}]'")
+        self.extra = extra
+
+
+class Cancelled(CrucibleError, RuntimeError):
+    """Somebody asked the run to stop."""
+
+
+def require(module: str, *, extra: str, feature: str = "") -> ModuleType:
+    """Import a module of an optional extra.
+
+    Args:
+        module: Dotted module name, such as `scipy.stats`.
+        extra: The extra that installs it.
+        feature: What needs it, for the message; the module's name if empty.
+
+    Raises:
+        MissingExtra: The module, or something that it needs, is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtra(extra, feature=feature or module) from error

@@ -1,0 +1,161 @@
+"""The bus: who hears what, scopes, spans, and listeners that fail."""
+
+import asyncio
+import threading
+
+import pytest
+
+from crucible import events
+
+
+def test_nobody_listening_is_silent() -> None:
+    """An emit without listeners returns nothing and keeps nothing."""
+    assert events.emit("x.y", {"a": 1}) is None
+
+
+def test_names_select_by_exact_name_and_prefix() -> None:
+    """A handler hears its exact names and what begins with its prefixes, nothing else."""
+    heard: list[str] = []
+    events.attach("t", ["a.b", "c.*"], lambda event: heard.append(event.name))
+    try:
+        for name in ("a.b", "a.bc", "c.d", "cd", "e"):
+            events.emit(name)
+    finally:
+        assert events.detach("t")
+    events.emit("a.b")
+    assert heard == ["a.b", "c.d"]
+    assert not events.detach("t")
+
+
+def test_attaching_the_same_id_replaces() -> None:
+    """A second attach under one id replaces the first, so that no event is heard twice."""
+    first: list[events.Event] = []
+    second: list[events.Event] = []
+    events.attach("same", "*", first.append)
+    events.attach("same", "*", second.append)
+    assert events.attached().count("same") == 1
+    events.emit("x")
+    events.detach("same")
+    assert not first
+    assert len(second) == 1
+
+
+def test_a_raising_handler_is_counted_and_stays() -> None:
+    """A handler that raises breaks neither the emitter nor the others, and hears the next event too."""
+    heard: list[str] = []
+
+    def bad(event: events.Event) -> None:
+        heard.append(event.name)
+        raise ValueError("no")
+
+    events.attach("bad", "*", bad)
+    with events.collect() as others:
+        events.emit("one")
+        events.emit("two")
+    events.detach("bad")
+    assert heard == ["one", "two"]
+    assert [event.name for event in others] == ["one", "two"]
+    assert events.handler_errors()["bad"] == 2
+
+
+def test_span_emits_start_and_stop_with_duration_and_parent() -> None:
+    """A span opens and closes once, with duration_ns, and is the parent of what happens inside."""
+    with events.collect() as found, events.span("s", {"who": "me"}) as span:
+        events.emit("inside")
+        span.measure(items=3)
+        span.annotate(more="yes")
+    start, inside, stop = found
+    assert (start.name, inside.name, stop.name) == ("s.start", "inside", "s.stop")
+    assert start.metadata == {"who": "me"}
+    assert stop.measurements["items"] == 3
+    assert stop.measurements["duration_ns"] >= 0
+    assert stop.metadata == {"who": "me", "more": "yes"}
+    assert inside.parent_span_id == start.span_id == stop.span_id == span.span_id
+    assert start.parent_span_id is None
+
+
+def test_span_reports_an_exception_and_lets_it_pass() -> None:
+    """A failing span closes with .exception, which names type and message."""
+    with events.collect() as found, pytest.raises(KeyError), events.span("s"):
+        raise KeyError("gone")
+    assert [event.name for event in found] == ["s.start", "s.exception"]
+    assert found[1].metadata["error_type"] == "KeyError"
+    assert "gone" in found[1].metadata["error"]
+    assert events.current_scope().span_id is None
+
+
+def test_scope_is_inherited_and_restored() -> None:
+    """Scopes nest: inner ones keep what they do not set, and leaving restores the outer one."""
+    with events.scope(run_id="r", experiment_id="e"):
+        with events.scope(stage="s", stage_index=2) as inner:
+            assert (inner.run_id, inner.stage, inner.stage_index) == ("r", "s", 2)
+        assert events.current_scope().stage is None
+    assert events.current_scope() == events.Scope()
+
+
+def test_runs_in_threads_do_not_hear_each_other() -> None:
+    """A handler bound to a run hears only what is emitted inside that run's scope, across threads."""
+    heard: dict[str, list[int]] = {"a": [], "b": []}
+    for run_id, numbers in heard.items():
+        events.attach(run_id, "n", lambda e, numbers=numbers: numbers.append(e.measurements["n"]), run_id=run_id)
+    barrier = threading.Barrier(2)
+
+    def work(run_id: str, start: int) -> None:
+        with events.scope(run_id=run_id):
+            barrier.wait()
+            for n in range(start, start + 200):
+                events.emit("n", {"n": n})
+
+    threads = [threading.Thread(target=work, args=("a", 0)), threading.Thread(target=work, args=("b", 1000))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    events.emit("n", {"n": -1})
+    for run_id in heard:
+        events.detach(run_id)
+    assert heard == {"a": list(range(200)), "b": list(range(1000, 1200))}
+
+
+def test_runs_in_tasks_do_not_hear_each_other() -> None:
+    """The same holds for tasks of one event loop."""
+
+    async def work(run_id: str) -> list[str]:
+        with events.scope(run_id=run_id), events.collect(run_id=run_id) as found:
+            for _ in range(5):
+                events.emit("n", metadata={"run": run_id})
+                await asyncio.sleep(0)
+        return [event.metadata["run"] for event in found]
+
+    async def both() -> list[list[str]]:
+        return list(await asyncio.gather(work("a"), work("b")))
+
+    assert asyncio.run(both()) == [["a"] * 5, ["b"] * 5]
+
+
+def test_decision_says_what_why_and_over_what() -> None:
+    """A decision travels as one event with everything that the trace needs."""
+    with events.collect("crucible_trace.decision.made") as found:
+        events.decision("kept 80", "lowest loss", alternatives=("60", "100"), metadata={"metric": "loss"})
+    assert found[0].metadata == {
+        "metric": "loss",
+        "decision": "kept 80",
+        "reasoning": "lowest loss",
+        "alternatives": ["60", "100"],
+        "confidence": None,
+        "type": "decision_made",
+    }
+
+
+def test_registry_knows_spans_with_their_units() -> None:
+    """Every closing event of a span has duration_ns in its measurements, and categories list every name."""
+    for name in events.registry.standard_events():
+        info = events.registry.event_info(name)
+        assert info is not None
+        assert info.description
+        assert info.emitted_by
+        if name.endswith((".exception",)):
+            assert info.measurements["duration_ns"] == "ns"
+    listed = {name for names in events.registry.categories().values() for name in names}
+    assert listed == set(events.registry.standard_events())
+    assert events.registry.event_info("no.such") is None
