@@ -1,0 +1,100 @@
+"""JSON text as it lies in the database: always valid JSON, and nothing that was measured gets lost.
+
+NaN and the infinities, which JSON does not know, are kept as `{"$float": "NaN"}`. What JSON cannot hold at all (a path,
+an array) is kept as its text. The fast path is msgspec, which turns NaN into null; so only a text with a null is looked
+at twice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import msgspec
+
+__all__ = ["decode", "encode", "storable"]
+
+_TAG = "$float"
+_NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _foreign(value: Any) -> Any:
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "size", 1) == 1:  # a NumPy scalar
+        plain = item()
+        if isinstance(plain, (bool, int, float, str)):
+            return _plain(plain)
+    return str(value)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_foreign)
+
+
+def encode(value: Any) -> str:
+    """Return a value as JSON text that `decode` turns back; tuples come back as lists."""
+    try:
+        text = _encoder.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):  # odd keys, huge integers, lone surrogates
+        return _encoder.encode(_plain(value)).decode()
+    if b"null" in text:
+        text = _encoder.encode(_plain(value))
+    return text.decode()
+
+
+def decode(text: str) -> Any:
+    """Return the value of a text written by `encode`."""
+    value = msgspec.json.decode(text)
+    return _revive(value) if _TAG in text else value
+
+
+def storable(text: str) -> str:
+    """Return a text as every database takes it outside of JSON: without NUL and without half a surrogate pair."""
+    return text if text.isascii() and "\0" not in text else _utf8(text).replace("\0", "\\x00")
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` with everything that JSON has no word for replaced by something it has."""
+    match value:
+        case Mapping():
+            return {_utf8(str(key)): _plain(inner) for key, inner in cast("Mapping[Any, Any]", value).items()}
+        case list() | tuple() | set() | frozenset():
+            return [_plain(inner) for inner in cast("Iterable[Any]", value)]
+        case msgspec.Struct():
+            return _plain(msgspec.structs.asdict(value))
+        case _:
+            return _plain_scalar(value)
+
+
+def _plain_scalar(value: Any) -> Any:
+    match value:
+        case float():
+            return float(value) if math.isfinite(value) else {_TAG: _name(value)}
+        case bool():
+            return value
+        case int():
+            return value if -(2**63) <= value < 2**64 else str(value)
+        case str():
+            return _utf8(value)
+        case _:
+            return value
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair is no text
+
+
+def _name(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _revive(value: Any) -> Any:
+    match value:
+        case {"$float": str(name), **rest} if not rest and name in _NAMES:
+            return _NAMES[name]
+        case dict():
+            return {key: _revive(inner) for key, inner in cast("dict[str, Any]", value).items()}
+        case list():
+            return [_revive(inner) for inner in cast("list[Any]", value)]
+        case _:
+            return value

@@ -1,0 +1,138 @@
+"""The connection to the database: SQLite in WAL mode or PostgreSQL, behind two doors, `reading` and `writing`.
+
+A writer on SQLite begins with BEGIN IMMEDIATE and waits its turn, so two processes in one folder never see "database is
+locked" and never lose a row. State changes are committed with synchronous=FULL (fsync), the rest with NORMAL, which
+survives the death of the process but maybe not a power loss.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import weakref
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+
+from crucible.errors import require
+from crucible.store.faults import store_faults
+
+__all__ = ["BUSY_TIMEOUT_S", "Database", "postgres_engine", "sqlite_engine"]
+
+BUSY_TIMEOUT_S = 60.0
+_MODE = "crucible_mode"
+
+
+class Database:
+    """An open database.
+
+    Args:
+        engine: Made by `sqlite_engine` or `postgres_engine`.
+        location: How messages name it: the file, or the URL without its password.
+    """
+
+    def __init__(self, engine: Engine, location: str) -> None:
+        self.engine = engine
+        self.location = location
+        _opened.add(self)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite; otherwise it is PostgreSQL."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextlib.contextmanager
+    def reading(self, doing: str) -> Generator[Connection]:
+        """Open a read transaction: one consistent view, nothing is written.
+
+        Args:
+            doing: What is tried, for the message, such as `list runs`.
+
+        Raises:
+            StoreError: The database cannot be read.
+        """
+        with store_faults(self.location, doing), self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self, doing: str, *, synced: bool = True) -> Generator[Connection]:
+        """Open a write transaction: all of it or nothing is kept, and it is kept when the block has ended.
+
+        Args:
+            doing: What is tried, for the message, such as `save a stage's end`.
+            synced: Whether it must also survive a power loss (fsync).
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        with store_faults(self.location, doing), self.engine.connect() as plain:
+            connection = plain.execution_options(**{_MODE: "FULL" if synced else "NORMAL"})
+            with connection.begin():
+                yield connection
+
+    def upsert(self, table: Table, keys: Sequence[str], *, replace: bool = True) -> Any:
+        """Return an INSERT into `table` that, where the keys exist, replaces the other columns or leaves them be."""
+        insert = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        if not replace:
+            return insert.on_conflict_do_nothing(index_elements=list(keys))
+        kept = {*keys, *(column.name for column in table.primary_key)}
+        changed = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in kept}
+        return insert.on_conflict_do_update(index_elements=list(keys), set_=changed)
+
+    def placeholders(self, count: int) -> str:
+        """Return `(?, ?)` in the driver's own style, for bulk writes that go past the expression layer."""
+        return f"({', '.join(['?' if self.is_sqlite else '%s'] * count)})"
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def sqlite_engine(file: Path) -> Engine:
+    """Return an engine on a SQLite file; its folder must exist."""
+    url = URL.create("sqlite", database=str(file))
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def postgres_engine(url: URL) -> Engine:
+    """Return an engine on a PostgreSQL server.
+
+    Raises:
+        MissingExtra: psycopg is not installed.
+    """
+    require("psycopg", extra="postgres", feature="a store on PostgreSQL")
+    url = url.set(drivername="postgresql+psycopg").update_query_dict({"connect_timeout": "10"} | dict(url.query))
+    return create_engine(url, pool_pre_ping=True)
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin, not by the driver's guesses
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin(connection: Connection) -> None:
+    mode = connection.get_execution_options().get(_MODE)
+    if mode is None:
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.exec_driver_sql(f"PRAGMA synchronous={mode}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+_opened: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _forget_in_child() -> None:
+    """Make a forked child open its own connections: SQLite's and libpq's do not survive a fork."""
+    for database in list(_opened):
+        database.engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

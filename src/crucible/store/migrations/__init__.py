@@ -1,0 +1,1 @@
+"""The migration chain: Alembic runs it, `store.schema` calls Alembic."""

@@ -1,0 +1,181 @@
+"""All tables of Crucible, of every room. Columns only: what is done with them is in the repositories.
+
+Texts named `*_json` hold JSON (see `codec`); times are ISO 8601 UTC with microseconds, so that they sort as text;
+`*_ns` are integers of nanoseconds, wall clock since 1970 for `timestamp_ns`.
+
+    experiments        one row a distinct document: sha256 of its canonical JSON, its id, the JSON
+    runs               one row a run: document, status (running completed failed cancelled interrupted), owner process
+    stage_records      one row a (run, stage_index, attempt): status, reason, start, duration, error
+    context_deltas     what a completed stage added to the context: metrics, outputs, assigns
+    artifacts          what a completed stage added in files: path below the run's workspace, sha256, size
+    telemetry_events   one row an event of a run, in order of `id`
+    telemetry_series   one row a (run, series name); points refer to its `id`
+    telemetry_points   one row a (series, step): a repeated step replaces the value; a NULL value is NaN
+    trace_chains       one row a causal chain of a run
+    trace_events       one row a trace event, in order of `id`; a known event_id is replaced
+
+Telemetry and traces have no foreign key to `runs`: a recording may begin before the run's row and live without one.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = [
+    "artifacts",
+    "context_deltas",
+    "experiments",
+    "metadata",
+    "runs",
+    "stage_records",
+    "telemetry_events",
+    "telemetry_points",
+    "telemetry_series",
+    "trace_chains",
+    "trace_events",
+]
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+_BIG_ID = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up only an INTEGER PRIMARY KEY
+
+experiments = Table(
+    "experiments",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("experiment_id", Text, nullable=False, index=True),
+    Column("document_json", Text, nullable=False),
+    Column("first_seen_at", Text, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("experiment_id", Text, nullable=False, index=True),
+    Column("experiment_sha256", String(64), ForeignKey("experiments.sha256"), nullable=False),
+    Column("source", Text),
+    Column("workspace", Text, nullable=False),
+    Column("provenance_json", Text, nullable=False),
+    Column("status", String(16), nullable=False, index=True),
+    Column("started_at", Text, nullable=False, index=True),
+    Column("finished_at", Text),
+    Column("failure_json", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("owner_pid", BigInteger, nullable=False),
+    Column("owner_host", Text, nullable=False),
+    Column("owner_started", Text, nullable=False),
+)
+
+stage_records = Table(
+    "stage_records",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("stage_index", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reason", Text),
+    Column("started_at", Text, nullable=False),
+    Column("duration_ns", BigInteger),
+    Column("error_json", Text),
+)
+
+context_deltas = Table(
+    "context_deltas",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("stage_index", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, nullable=False),
+    Column("metrics_json", Text, nullable=False),
+    Column("outputs_json", Text, nullable=False),
+    Column("assigns_json", Text, nullable=False),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("stage_index", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("media_type", Text, nullable=False),
+)
+
+telemetry_events = Table(
+    "telemetry_events",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("timestamp_ns", BigInteger, nullable=False),
+    Column("stage", Text),
+    Column("stage_index", Integer),
+    Column("span_id", Text),
+    Column("parent_span_id", Text),
+    Column("measurements_json", Text, nullable=False),
+    Column("metadata_json", Text, nullable=False),
+    Index("ix_telemetry_events_run_id_name", "run_id", "name"),
+)
+
+telemetry_series = Table(
+    "telemetry_series",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("run_id", "name"),
+)
+
+telemetry_points = Table(
+    "telemetry_points",
+    metadata,
+    Column("series_id", _BIG_ID, ForeignKey("telemetry_series.id", ondelete="CASCADE"), primary_key=True),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("value", Double[float]()),
+    Column("timestamp_ns", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+trace_chains = Table(
+    "trace_chains",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("chain_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+
+trace_events = Table(
+    "trace_events",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("chain_id", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("document_json", Text, nullable=False),
+    UniqueConstraint("run_id", "chain_id", "event_id"),
+    ForeignKeyConstraint(["run_id", "chain_id"], ["trace_chains.run_id", "trace_chains.chain_id"], ondelete="CASCADE"),
+)

@@ -1,0 +1,115 @@
+"""One chain of migrations makes the tables, up and down, on both databases, however many processes open at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+import crucible.store
+from crucible.errors import StoreError
+from crucible.store import Store, open_store
+from crucible.store.schema import REVISIONS, VERSION_TABLE, downgrade, ensure_current, upgrade
+from crucible.store.tables import metadata
+
+
+def tables_of(store: Store) -> set[str]:
+    """Return the names of all tables."""
+    with store.database.reading("look") as connection:
+        return set(inspect(connection).get_table_names())
+
+
+def test_known_versions_are_the_files_of_the_chain() -> None:
+    """The cheap check at opening knows every migration, in order, and there is one chain only."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(crucible.store.__file__).parent / "migrations"))
+    chain = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(reversed(chain)) == REVISIONS
+
+
+def test_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
+    """No column, index or constraint differs between the chain and `tables`."""
+    with store.database.reading("look") as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "version_table": VERSION_TABLE})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_down_and_up_again(store: Store) -> None:
+    """The chain can be taken back to nothing and run again."""
+    with store.database.writing("go down") as connection:
+        downgrade(connection)
+    assert tables_of(store) == {VERSION_TABLE}
+    with store.database.writing("go up") as connection:
+        upgrade(connection)
+    assert tables_of(store) == {VERSION_TABLE, *metadata.tables}
+    assert store.runs.list() == []
+
+
+def test_an_old_store_is_brought_up_to_date(url: str, opened: Callable[[], Store]) -> None:
+    """Opening a store of an earlier version runs what is missing."""
+    store = opened()
+    with store.database.writing("go down") as connection:
+        downgrade(connection)
+    assert opened().runs.list() == []
+
+
+def test_a_failed_migration_leaves_nothing(store: Store) -> None:
+    """Tables are made in one transaction: what fails half-way is as if it had not begun."""
+    with store.database.writing("go down") as connection:
+        downgrade(connection)
+        connection.exec_driver_sql("CREATE TABLE runs (x INTEGER)")
+    with pytest.raises(StoreError, match=r"cannot make the tables: .*runs.* already exists"):
+        ensure_current(store.database)
+    assert tables_of(store) == {VERSION_TABLE, "runs"}
+
+
+def test_a_newer_store_is_refused(store: Store, url: str) -> None:
+    """Tables of a version that this Crucible does not know are not touched; the message says to upgrade."""
+    with store.database.writing("pretend") as connection:
+        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    with pytest.raises(StoreError, match=r"newer Crucible .*version 9999.*pip install --upgrade crucible-ml"):
+        open_store(url)
+
+
+def test_processes_that_open_a_new_store_at_once_all_succeed(url: str, opened: Callable[[], Store]) -> None:
+    """One of them makes the tables, the others wait; then all write, and nothing is lost."""
+    script = (
+        "import sys\n"
+        "from crucible.pipeline import RunInfo\n"
+        "from crucible.store import open_store\n"
+        "import alembic.command\n"
+        "print('ready', flush=True)\n"
+        "input()\n"
+        "with open_store(sys.argv[1]) as store:\n"
+        "    for number in range(20):\n"
+        "        store.runs.run_started(RunInfo(f'{sys.argv[2]}-{number}', 'e', {'id': 'e'}))\n"
+    )
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, url, str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    for child in children:
+        _, said = child.communicate()
+        assert (child.returncode, said) == (0, "")
+    assert len(opened().runs.list()) == 80
