@@ -1,0 +1,39 @@
+"""Is it real: tests, effect sizes, intervals and corrections, usable alone with two columns of scores.
+
+Every difference and effect is treatment minus baseline. Distributions come from scipy and statsmodels; a formula of
+our own cites its source. Importing this package needs neither; calling into it without them raises `MissingExtra`.
+Training, datasets and stores stay out; the `bench` stage lives in `crucible.stats.stages`.
+"""
+
+from crucible.errors import DegenerateSample, StatsError, TooFewSamples
+from crucible.ir import Interval
+from crucible.stats.bootstrap import bootstrap_paired
+from crucible.stats.correction import correct
+from crucible.stats.independent import compare
+from crucible.stats.names import CORRECTION_ALIASES, TEST_ALIASES, canonical_correction, canonical_test
+from crucible.stats.paired import compare_paired, mcnemar
+from crucible.stats.proportion import clopper_pearson, newcombe_difference, tango_difference, wilson
+from crucible.stats.result import Effect, TestResult, Verdict
+
+__all__ = [
+    "CORRECTION_ALIASES",
+    "TEST_ALIASES",
+    "DegenerateSample",
+    "Effect",
+    "Interval",
+    "StatsError",
+    "TestResult",
+    "TooFewSamples",
+    "Verdict",
+    "bootstrap_paired",
+    "canonical_correction",
+    "canonical_test",
+    "clopper_pearson",
+    "compare",
+    "compare_paired",
+    "correct",
+    "mcnemar",
+    "newcombe_difference",
+    "tango_difference",
+    "wilson",
+]

@@ -1,0 +1,43 @@
+"""Student's t as the tests of this room need it: p-value, critical value, and what counts as no spread at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crucible.stats.effect import Moments
+
+if TYPE_CHECKING:
+    from crucible.stats.sample import FloatArray
+
+__all__ = ["critical_t", "moments", "two_sided_p"]
+
+_ROUNDING = 1e-13  # relative to the largest score: below it, what looks like spread is rounding
+
+
+def two_sided_p(t: float, df: float) -> float:
+    """Return P(|T| >= |t|) for `df` degrees of freedom, by scipy's distribution function."""
+    from scipy import special
+
+    return min(1.0, 2.0 * float(special.stdtr(df, -abs(t))))
+
+
+def critical_t(df: float, level: float) -> float:
+    """Return the value that |T| stays below with probability `level`."""
+    from scipy import special
+
+    return float(special.stdtrit(df, (1.0 + level) / 2.0))
+
+
+def moments(values: FloatArray, *, largest: float) -> Moments:
+    """Return mean and variance; a variance that is only rounding is 0.
+
+    Args:
+        values: Shape (n,), n >= 2.
+        largest: Largest absolute score that the values come from, for the size of rounding.
+    """
+    import numpy as np
+
+    mean = float(values.mean())
+    spread = float(np.abs(values - mean).max())
+    variance = float(values.var(ddof=1)) if spread > _ROUNDING * largest else 0.0
+    return Moments(mean, variance, len(values))

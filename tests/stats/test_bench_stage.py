@@ -1,0 +1,313 @@
+"""The bench stage: what it compares, how its options are resolved, and what it refuses by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crucible import events, ir
+from crucible.errors import ContractError, StatsError, TooFewSamples
+from crucible.pipeline import Context, parse_options, stage_problems
+from crucible.pipeline.registry import Registry
+from crucible.stats.plan import BenchOptions, resolve
+from crucible.stats.stages import BenchStage
+
+Rows = dict[str, Any]
+MakeContext = Callable[..., Context]
+PAIR = {"baseline": "base", "treatment": "tuned"}
+
+
+def _experiment(stats: Rows | None = None, options: Rows | None = None) -> ir.Experiment:
+    document: Rows = {
+        "id": "bench",
+        "backend": {"id": "local"},
+        "pipeline": [{"name": "bench", "options": options or {"contrasts": [PAIR]}}],
+    }
+    if stats is not None:
+        document["reliability"] = {"stats": stats}
+    return ir.from_dict(document, ir.Experiment)
+
+
+@pytest.fixture
+def make_context(tmp_path: Path) -> MakeContext:
+    """Make a context with score files: a column of numbers (or outcomes) by label."""
+
+    def make(stats: Rows | None = None, **columns: list[Any]) -> Context:
+        context = Context(run_id="run-1", experiment=_experiment(stats), workspace=tmp_path)
+        for label, values in columns.items():
+            path = tmp_path / "evaluate" / f"{label}.jsonl"
+            path.parent.mkdir(exist_ok=True)
+            rows = [
+                {
+                    "id": f"q{i}",
+                    "scores": {
+                        "exact_match": value if isinstance(value, dict) else {"kind": "scored", "value": float(value)}
+                    },
+                }
+                for i, value in enumerate(values)
+            ]
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            context = context.add_file(f"scores.{label}", path, media_type="application/jsonl")
+        return context
+
+    return make
+
+
+def _options(**options: Any) -> BenchOptions:
+    return parse_options(BenchStage(), {"contrasts": [PAIR], **options})
+
+
+BASE = [0] * 15 + [1] * 5
+TUNED = [1] * 12 + [0] * 3 + [1] * 5
+
+
+def test_a_contrast_is_a_paired_test_with_its_counts(make_context: MakeContext) -> None:
+    """The record is the TestResult with labels, title and each side's counts, and the metric is JSON."""
+    context = BenchStage().run(make_context(base=BASE, tuned=TUNED), _options())
+    bench = context.get_metric("bench")
+    assert (bench["metric"], bench["alpha"], bench["correction"]) == ("exact_match", 0.05, "none")
+    (record,) = bench["contrasts"]
+    assert (record["baseline"], record["treatment"], record["contrast"]) == ("base", "tuned", "tuned vs base")
+    assert record["name"] == "mcnemar"
+    assert record["difference"] == pytest.approx(0.6)
+    assert record["verdict"] == "difference"
+    assert record["n_attempted"] == {"baseline": 20, "treatment": 20}
+    assert record["n_failed"] == {"baseline": 0, "treatment": 0}
+    assert "mean exact_match is 0.850 for tuned and 0.250 for base on the same 20 items" in record["wording"]
+    assert json.loads(json.dumps(bench, allow_nan=False)) == bench
+
+
+def test_several_contrasts_are_corrected_in_declared_order(make_context: MakeContext) -> None:
+    """Holm by default; a label against itself is allowed, finds nothing, and is not counted."""
+    other = [1] * 4 + [0] * 11 + [1] * 5
+    contrasts = [
+        {"baseline": "base", "treatment": "other", "name": "small"},
+        PAIR,
+        {"baseline": "base", "treatment": "base", "name": "A/A"},
+    ]
+    context = BenchStage().run(make_context(base=BASE, tuned=TUNED, other=other), _options(contrasts=contrasts))
+    bench = context.get_metric("bench")
+    small, main, same = bench["contrasts"]
+    assert bench["correction"] == "holm"
+    assert [record["contrast"] for record in bench["contrasts"]] == ["small", "tuned vs base", "A/A"]
+    assert main["p_adjusted"] == pytest.approx(2 * main["p"])
+    assert small["p_adjusted"] == small["p"] == pytest.approx(0.125)
+    assert (same["verdict"], same["p"], same["p_adjusted"]) == ("no_difference_found", 1.0, None)
+    assert any("not adjusted for 2 comparisons" in text for text in main["assumptions"])
+
+
+def test_no_correction_when_told_so(make_context: MakeContext) -> None:
+    """`correction: none` is honoured."""
+    back = {"baseline": "tuned", "treatment": "base"}
+    context = BenchStage().run(
+        make_context(base=BASE, tuned=TUNED), _options(contrasts=[PAIR, back], correction="none")
+    )
+    bench = context.get_metric("bench")
+    assert bench["correction"] == "none"
+    assert [record["p_adjusted"] for record in bench["contrasts"]] == [None, None]
+    assert bench["contrasts"][0]["difference"] == -bench["contrasts"][1]["difference"]
+
+
+@pytest.mark.parametrize("column", [[0, 1] * 10, [0] * 20, [1] * 20, [0.2, 0.4, 0.9, 1.0]])
+def test_a_model_against_itself_finds_no_difference(make_context: MakeContext, column: list[float]) -> None:
+    """The instrument check, on binary and on other scores."""
+    context = BenchStage().run(
+        make_context(base=column), _options(contrasts=[{"baseline": "base", "treatment": "base"}])
+    )
+    (record,) = context.get_metric("bench")["contrasts"]
+    assert record["verdict"] == "no_difference_found"
+    assert record["wording"].startswith("No difference found")
+
+
+def test_each_contrast_is_a_decision_in_the_trace(make_context: MakeContext) -> None:
+    """What was decided, why in the result's own words, and the other verdict as the alternative."""
+    with events.collect("crucible_trace.decision.made") as heard:
+        context = BenchStage().run(make_context(base=BASE, tuned=TUNED), _options())
+    (event,) = heard
+    assert event.metadata["decision"] == "tuned vs base on exact_match: difference"
+    assert event.metadata["reasoning"] == context.get_metric("bench")["contrasts"][0]["wording"]
+    assert event.metadata["alternatives"] == ["no difference found"]
+    assert event.metadata["confidence"] is None
+
+
+def test_failures_follow_the_policy(make_context: MakeContext) -> None:
+    """Left out or counted as 0, said in the sentence, and an end under abort."""
+    failed = {"kind": "failed", "error": "timeout"}
+    context = make_context(base=BASE, tuned=[failed, *TUNED[1:]])
+    (excluded,) = BenchStage().run(context, _options()).get_metric("bench")["contrasts"]
+    assert excluded["n"] == 19
+    assert excluded["n_failed"] == {"baseline": 0, "treatment": 1}
+    assert "1 of 20 items were left out" in excluded["wording"]
+    (zero,) = BenchStage().run(context, _options(failures="zero")).get_metric("bench")["contrasts"]
+    assert zero["n"] == 20
+    assert "1 of 20 items count as 0" in zero["wording"]
+    with pytest.raises(StatsError, match=r"tuned vs base on exact_match: 1 items of tuned failed"):
+        BenchStage().run(context, _options(failures="abort"))
+
+
+def test_an_unknown_label_names_the_known_ones(make_context: MakeContext) -> None:
+    """With a hint, before any test is made."""
+    hint = r'no evaluation is labelled "tuned"; did you mean "tune"\?; evaluated: base, tune'
+    with pytest.raises(ContractError, match=hint):
+        BenchStage().run(make_context(base=BASE, tune=TUNED), _options())
+    with pytest.raises(ContractError, match="evaluated: none"):
+        BenchStage().run(make_context(), _options())
+
+
+def test_too_few_pairs_name_the_contrast(make_context: MakeContext) -> None:
+    """The error keeps its type and says which contrast."""
+    with pytest.raises(TooFewSamples, match=r"tuned vs base on exact_match: .* at least 2 pairs, got 1"):
+        BenchStage().run(make_context(base=[1], tuned=[0]), _options())
+
+
+def test_every_pair_left_out_is_too_few(make_context: MakeContext) -> None:
+    """A model whose every answer failed cannot be compared, and does not score 0."""
+    failed = [{"kind": "failed", "error": "x"}] * 20
+    with pytest.raises(TooFewSamples, match="got 0"):
+        BenchStage().run(make_context(base=BASE, tuned=failed), _options())
+
+
+class TestResolution:
+    """Stage option, then experiment, then default."""
+
+    def test_defaults(self) -> None:
+        """Nothing said: the written rule, .05, Holm, 95 %."""
+        plan = resolve(_options(), None)
+        assert (plan.tests, plan.alpha, plan.correction, plan.level) == (("auto",), 0.05, "holm", 0.95)
+
+    def test_the_experiment_gives_what_the_stage_does_not(self) -> None:
+        """Alpha, correction, level, resamples and seed of `reliability.stats` are used."""
+        stats = ir.StatsConfig(
+            tests=("mcnemar", "bootstrap"),
+            alpha=0.01,
+            multiple_testing_correction="benjamini_hochberg",
+            bootstrap_iterations=200,
+            options={"seed": 4},
+        )
+        plan = resolve(_options(), stats)
+        assert (plan.tests, plan.alpha, plan.correction, plan.level) == (("mcnemar", "bootstrap"), 0.01, "bh", 0.99)
+        assert (plan.resamples, plan.seed) == (200, 4)
+        assert resolve(_options(), ir.StatsConfig(confidence_level=0.9)).level == 0.9
+
+    def test_the_stage_wins(self) -> None:
+        """A stage option is more explicit than the experiment's."""
+        stats = ir.StatsConfig(tests=("bootstrap",), alpha=0.01, confidence_level=0.9, options={"seed": 4})
+        options = _options(alpha=0.1, correction="by", tests=["paired_t_test"], confidence_level=0.8, seed=7)
+        plan = resolve(options, stats)
+        assert (plan.tests, plan.alpha, plan.correction, plan.level) == (("paired_ttest",), 0.1, "by", 0.8)
+        assert plan.seed == 7
+
+    def test_the_default_list_asks_for_no_test_in_particular(self) -> None:
+        """The rule gives the verdict, the list's tests stand beside it."""
+        assert resolve(_options(), ir.StatsConfig()).tests == ("auto", "paired_ttest", "bootstrap")
+
+
+def test_tests_beside_the_verdict_are_made(make_context: MakeContext) -> None:
+    """The first test gives the verdict, the others stand under `also`."""
+    context = make_context(
+        {"tests": ["mcnemar", "ttest", "bootstrap"], "bootstrap_iterations": 500}, base=BASE, tuned=TUNED
+    )
+    (record,) = BenchStage().run(context, _options()).get_metric("bench")["contrasts"]
+    assert record["name"] == "mcnemar"
+    assert [other["name"] for other in record["also"]] == ["paired_ttest", "bootstrap"]
+    assert record["also"][1]["counts"]["resamples"] == 500
+    assert all(other["baseline"] == "base" for other in record["also"])
+
+
+def test_tests_beside_the_verdict_are_corrected_too(make_context: MakeContext) -> None:
+    """A test beside a corrected verdict claims no more than a corrected one may."""
+    context = make_context({"tests": ["mcnemar", "ttest"]}, base=BASE, tuned=TUNED, other=[1, *BASE[1:]])
+    contrasts = [PAIR, {"baseline": "base", "treatment": "other"}]
+    first, second = BenchStage().run(context, _options(contrasts=contrasts)).get_metric("bench")["contrasts"]
+    assert first["also"][0]["p_adjusted"] == pytest.approx(2 * first["also"][0]["p"])
+    assert second["also"][0]["correction"] == "holm"
+
+
+def test_a_test_beside_the_verdict_that_cannot_be_made_says_why(make_context: MakeContext) -> None:
+    """Two equal columns have no t-test: refused by name, the verdict stands."""
+    context = make_context({}, base=BASE, tuned=BASE)
+    (record,) = BenchStage().run(context, _options()).get_metric("bench")["contrasts"]
+    assert record["verdict"] == "no_difference_found"
+    assert [other["name"] for other in record["also"]] == ["paired_ttest", "bootstrap"]
+    assert all("up to rounding" in other["refused"] for other in record["also"])
+
+
+def test_the_same_test_is_not_made_twice(make_context: MakeContext) -> None:
+    """On scores that are not binary the rule itself chooses the paired t-test."""
+    context = make_context({"bootstrap_iterations": 200}, base=[0.1, 0.4, 0.3, 0.9], tuned=[0.2, 0.9, 0.3, 1.0])
+    (record,) = BenchStage().run(context, _options()).get_metric("bench")["contrasts"]
+    assert record["name"] == "paired_ttest"
+    assert [other["name"] for other in record["also"]] == ["bootstrap"]
+
+
+def test_the_effect_that_was_asked_for_must_be_the_one(make_context: MakeContext) -> None:
+    """cohens_g goes with McNemar; cohens_dz does not, and is refused by name; equal columns have their stand-in."""
+    context = make_context({"tests": ["auto"], "effect_size_type": "cohens_g"}, base=BASE, tuned=TUNED)
+    (record,) = BenchStage().run(context, _options()).get_metric("bench")["contrasts"]
+    assert record["effect"]["name"] == "cohens_g"
+    same = _options(contrasts=[{"baseline": "base", "treatment": "base"}])
+    assert BenchStage().run(context, same).has_metric("bench")
+    context = make_context({"tests": ["auto"], "effect_size_type": "dz"}, base=BASE, tuned=TUNED)
+    with pytest.raises(StatsError, match="effect_size_type cohens_dz does not go with mcnemar: use cohens_g"):
+        BenchStage().run(context, _options())
+
+
+@pytest.mark.parametrize(
+    ("stats", "path", "message"),
+    [
+        ({"tests": ["mann_whitney"]}, "reliability.stats.tests", 'does not execute "mann_whitney", it compares paired'),
+        ({"tests": ["tteest"]}, "reliability.stats.tests", 'unknown test "tteest"; did you mean "ttest"'),
+        (
+            {"multiple_testing_correction": "tukey"},
+            "reliability.stats.multiple_testing_correction",
+            "unknown correction",
+        ),
+        ({"effect_size_type": "cohens_d"}, "reliability.stats.effect_size_type", "available: cohens_g, cohens_dz"),
+        ({"bootstrap_iterations": 5}, "reliability.stats.bootstrap_iterations", "at least 100, got 5"),
+        ({"options": {"sed": 1}}, "reliability.stats.options.sed", 'no option "sed"; known: seed'),
+        ({"options": {"seed": "x"}}, "reliability.stats.options.seed", "expected an integer"),
+    ],
+)
+def test_what_the_document_asks_in_vain_is_refused_by_name(
+    make_context: MakeContext, stats: Rows, path: str, message: str
+) -> None:
+    """At validation with its path, and at the run too: nothing is ignored."""
+    experiment = _experiment(stats)
+    (problem,) = stage_problems(0, experiment.pipeline[0], Registry(), experiment)
+    assert problem.path == path
+    assert message in str(problem)
+    with pytest.raises(ContractError, match=r"reliability\.stats"):
+        BenchStage().run(make_context(stats, base=BASE, tuned=TUNED), _options())
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "message"),
+    [
+        ({"tests": ["wilcoxon"]}, "pipeline[0].options.tests", 'does not execute "wilcoxon"'),
+        ({"tests": []}, "pipeline[0].options.tests", "at least one test"),
+        ({"correction": "hol"}, "pipeline[0].options.correction", 'did you mean "holm"'),
+        ({"alpha": 1.5}, "pipeline[0].options.alpha", "less than 1"),
+        ({"failures": "ignore"}, "pipeline[0].options.failures", "exclude, zero, abort"),
+        ({"contrasts": []}, "pipeline[0].options.contrasts", "must not be empty"),
+        ({"contrasts": [{"baseline": "a", "treatmnt": "b"}]}, "pipeline[0].options.contrasts[0].treatmnt", "treatment"),
+    ],
+)
+def test_bad_options_are_named_by_path(options: Rows, path: str, message: str) -> None:
+    """Before anything runs."""
+    chosen = {"contrasts": [PAIR], **options}
+    experiment = _experiment(options=chosen)
+    problems = stage_problems(0, experiment.pipeline[0], Registry(), experiment)
+    assert any(problem.path == path and message in str(problem) for problem in problems), problems
+
+
+def test_describe_lists_what_run_reads() -> None:
+    """Names, types and defaults come from the options model."""
+    described = BenchStage().describe()
+    assert described["name"] == "bench"
+    assert described["required"] == ["contrasts"]
+    assert described["defaults"]["metric"] == "exact_match"
+    assert described["defaults"]["failures"] == "exclude"

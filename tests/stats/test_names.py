@@ -1,0 +1,32 @@
+"""One vocabulary for tests and corrections."""
+
+from __future__ import annotations
+
+import pytest
+
+from crucible.stats import CORRECTION_ALIASES, TEST_ALIASES, canonical_correction, canonical_test
+from crucible.stats.names import TEST_TITLES
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("mann_whitney", "mannwhitney"),
+        ("mannwhitney", "mannwhitney"),
+        ("t_test", "ttest"),
+        ("kruskal_wallis", "kruskal"),
+        ("paired_t_test", "paired_ttest"),
+        ("Wilcoxon signed-rank", "wilcoxon"),
+    ],
+)
+def test_the_predecessors_words_are_known(word: str, name: str) -> None:
+    """Both spellings of each test that documents use lead to one name."""
+    assert canonical_test(word) == name
+
+
+def test_every_alias_leads_to_a_name_that_leads_to_itself() -> None:
+    """No chains, no dead ends."""
+    for aliases, canonical in ((TEST_ALIASES, canonical_test), (CORRECTION_ALIASES, canonical_correction)):
+        for word, name in aliases.items():
+            assert canonical(word) == name == canonical(name)
+    assert set(TEST_ALIASES.values()) == set(TEST_TITLES)

@@ -1,0 +1,142 @@
+"""Paired comparisons: the rule that chooses the test, and every awkward column's stated behaviour."""
+
+from __future__ import annotations
+
+import pytest
+
+from crucible import stats
+from crucible.errors import DegenerateSample, StatsError
+from crucible.stats import Verdict
+
+
+def test_zeros_and_ones_go_to_mcnemar() -> None:
+    """The counts are those of the two-by-two table, and the difference is treatment minus baseline."""
+    result = stats.compare_paired([0, 0, 0, 1, 1], [1, 1, 0, 1, 0])
+    assert result.name == "mcnemar"
+    assert result.counts == {"pairs": 5, "baseline_only": 1, "treatment_only": 2, "both": 1, "neither": 1}
+    assert result.difference == pytest.approx(0.2)
+    assert (result.baseline_mean, result.treatment_mean) == (0.4, 0.6)
+    assert "chosen because every score is 0 or 1" in result.method
+
+
+def test_other_scores_go_to_the_paired_t_test() -> None:
+    """One value that is neither 0 nor 1 is enough."""
+    result = stats.compare_paired([0, 0.5, 1, 1], [1, 1, 1, 0.9])
+    assert result.name == "paired_ttest"
+    assert result.df == 3
+    assert result.counts == {"pairs": 4, "ties": 1}
+    assert "chosen because the scores are not all 0 or 1" in result.method
+
+
+def test_identical_binary_columns_find_no_difference_and_say_what_could_be_missed() -> None:
+    """An A/A comparison: p = 1, an interval of real width, an effect of 0 without a made-up interval."""
+    column = [0, 1] * 20
+    result = stats.compare_paired(column, column)
+    assert result.p == 1.0
+    assert result.verdict is Verdict.NO_DIFFERENCE_FOUND
+    assert result.interval.high == -result.interval.low > 0.05
+    assert (result.effect.name, result.effect.value, result.effect.interval) == ("cohens_h", 0.0, None)
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_constant_binary_columns_find_no_difference(value: int) -> None:
+    """Both sides right (or wrong) everywhere is an answer, not an error."""
+    result = stats.compare_paired([value] * 30, [value] * 30)
+    assert result.p == 1.0
+    assert result.interval.low < 0.0 < result.interval.high
+
+
+def test_identical_scores_find_no_difference_with_a_bound() -> None:
+    """No t-test can be made; the bound is the share of pairs that could differ times the range of scores."""
+    column = [0.1, 0.6, 0.3, 0.9, 0.9] * 4
+    result = stats.compare_paired(column, column)
+    assert (result.name, result.p, result.difference) == ("sign", 1.0, 0.0)
+    assert result.interval.high == pytest.approx(0.8 * (1.0 - 0.025 ** (1 / 20)))
+    assert result.interval.low == -result.interval.high
+    assert result.effect.name == "dominance"
+    assert result.effect.interval is not None
+    assert "sign test" in result.wording
+
+
+def test_scores_that_never_vary_cannot_be_compared() -> None:
+    """All scores of both columns are one value that is not 0 or 1."""
+    with pytest.raises(DegenerateSample, match=r"all 5 scores of both columns are 0\.5"):
+        stats.compare_paired([0.5] * 5, [0.5] * 5)
+
+
+@pytest.mark.parametrize("shift", [0.25, 0.1, -1e-9])
+def test_a_constant_difference_is_degenerate(shift: float) -> None:
+    """Every difference the same, up to rounding: a t-test would divide by 0 or by noise."""
+    column = [0.3, 0.7, 0.2, 0.9]
+    with pytest.raises(DegenerateSample, match="all 4 differences are"):
+        stats.compare_paired(column, [x + shift for x in column])
+
+
+def test_rounding_noise_is_no_evidence() -> None:
+    """Equal scores added up in another order differ by rounding; that must not become a tiny p-value."""
+    x = [0.1 + 0.2, 0.7 + 0.1, 0.3 + 0.6, 0.5]
+    y = [0.3, 0.8, 0.9, 0.5]
+    assert x != y
+    with pytest.raises(DegenerateSample, match="up to rounding"):
+        stats.compare_paired(x, y)
+
+
+def test_forcing_a_test_works() -> None:
+    """A forced t-test on zeros and ones is made, and says that it was forced."""
+    x, y = [0, 0, 1, 0, 1, 0], [1, 0, 1, 1, 1, 1]
+    for word in ("ttest", "t_test", "paired_ttest", "Paired-T-Test"):
+        result = stats.compare_paired(x, y, test=word)
+        assert result.name == "paired_ttest"
+        assert "forced by the caller" in result.method
+    assert stats.compare_paired(x, y, test="bootstrap").name == "bootstrap"
+    assert stats.compare(dict(enumerate(x)), dict(enumerate(y)), test="mcnemar").name == "mcnemar"
+
+
+def test_mcnemar_cannot_be_forced_on_other_scores() -> None:
+    """Cutting scores at a threshold is the caller's decision."""
+    with pytest.raises(StatsError, match="all 0 or 1"):
+        stats.compare_paired([0, 0.5], [1, 1], test="mcnemar")
+
+
+def test_a_test_for_other_samples_is_refused_by_name() -> None:
+    """Known but not for paired scores: the message lists what is."""
+    with pytest.raises(
+        StatsError, match=r'"mann_whitney" is not available for paired scores; available: auto, mcnemar'
+    ):
+        stats.compare_paired([1, 2], [2, 4], test="mann_whitney")
+
+
+def test_an_unknown_test_has_a_hint() -> None:
+    """Did you mean."""
+    with pytest.raises(StatsError, match='unknown test "mcnemer"; did you mean "mcnemar"'):
+        stats.compare_paired([1, 2], [2, 4], test="mcnemer")
+
+
+@pytest.mark.parametrize(("alpha", "level"), [(0.0, 0.95), (1.0, 0.95), (5, 0.95), (0.05, 95)])
+def test_rates_outside_0_to_1_are_refused(alpha: float, level: float) -> None:
+    """`alpha=5` and `level=95` are percentages, not probabilities."""
+    with pytest.raises(StatsError, match="must lie between 0 and 1"):
+        stats.compare_paired([0, 1], [1, 1], alpha=alpha, level=level)
+
+
+def test_mcnemar_from_counts_alone() -> None:
+    """Published tables give counts; the sentence does without means."""
+    result = stats.mcnemar(6, 16, 161, alpha=0.1)
+    assert result.verdict is Verdict.DIFFERENCE
+    assert result.baseline_mean is None
+    assert result.wording.startswith("A difference was found: treatment minus baseline is +0.062 (95 % interval +0.005")
+    assert result.wording.endswith("over 161 pairs.")
+
+
+def test_mcnemar_refuses_counts_that_do_not_fit() -> None:
+    """More differing pairs than pairs."""
+    with pytest.raises(StatsError):
+        stats.mcnemar(6, 16, 20)
+
+
+def test_a_huge_t_keeps_its_result_without_an_effect_interval() -> None:
+    """Where the non-central t gives out, the rest of the result stands."""
+    x = [float(i) for i in range(3)]
+    result = stats.compare_paired(x, [v + 1 + 1e-7 * (-1) ** i for i, v in enumerate(x)])
+    assert result.p < 1e-6
+    assert result.effect.interval is None
