@@ -1,0 +1,31 @@
+"""Where models live: sessions that train an adapter, samplers that answer, and the local backend.
+
+Importing this room imports neither PyTorch nor transformers; the first session or sampler of the local backend does.
+"""
+
+from crucible.backends.base_models import resolve_base_model
+from crucible.backends.checkpoint import verify_checkpoint
+from crucible.backends.future import SessionFuture
+from crucible.backends.local import LocalBackend
+from crucible.backends.protocols import Backend, Sampler, Session
+from crucible.backends.records import AdamParams, ForwardBackwardOutput, OptimStepOutput, Sample, SamplingParams
+from crucible.backends.registry import backend_names, get_backend
+from crucible.backends.scripted import ScriptedSampler
+
+__all__ = [
+    "AdamParams",
+    "Backend",
+    "ForwardBackwardOutput",
+    "LocalBackend",
+    "OptimStepOutput",
+    "Sample",
+    "Sampler",
+    "SamplingParams",
+    "ScriptedSampler",
+    "Session",
+    "SessionFuture",
+    "backend_names",
+    "get_backend",
+    "resolve_base_model",
+    "verify_checkpoint",
+]

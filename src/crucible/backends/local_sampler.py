@@ -1,0 +1,191 @@
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (transformers models are untyped)
+"""Frozen weights that answer prompts in this process: the sampler of `LocalBackend`."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from crucible import events
+from crucible.backends.batching import groups_by_length
+from crucible.backends.decoding import Answer, decode
+from crucible.backends.local_base import LoadedBase
+from crucible.backends.records import Sample, SamplingParams
+from crucible.backends.scoring import target_logprobs, tokens_per_group
+from crucible.errors import DataError
+from crucible.text import Tokenizer
+
+__all__ = ["LocalSampler"]
+
+_ROWS = 64  # prompts decoded together
+
+
+class LocalSampler:
+    """A model that answers; its weights never change, whatever training does meanwhile.
+
+    Args:
+        base: The base model with its tokenizer.
+        model: Name for events and reports.
+        weights: The transformers model to sample from; None for the base's own.
+    """
+
+    def __init__(self, base: LoadedBase, *, model: str, weights: Any = None) -> None:
+        self._base = base
+        self._weights = base.model if weights is None else weights
+        self._name = model
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self._name
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The base model's tokenizer."""
+        return self._base.tokenizer
+
+    @property
+    def window(self) -> int:
+        """Most tokens of prompt and answer together."""
+        return self._base.window
+
+    def sample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+        """Return one answer a prompt, in the order of the prompts.
+
+        A prompt that leaves no room for `max_tokens` in the window loses its beginning and is marked.
+
+        Args:
+            prompts: The prompts.
+            params: How to draw; None is greedy with 64 tokens, or half the window where that is less.
+
+        Raises:
+            DataError: A prompt is empty, or `max_tokens` leaves no room for any prompt.
+        """
+        params = params or SamplingParams(max_tokens=max(1, min(64, self.window // 2)))
+        with events.span("req_llm.request", {"model": self.model, "backend": "local"}) as span:
+            room = self.window - params.max_tokens
+            if room < 1:
+                raise DataError(
+                    f"max_tokens={params.max_tokens} leaves no room for a prompt in a window of {self.window} tokens"
+                )
+            encoded = [self._encode(number, prompt) for number, prompt in enumerate(prompts)]
+            fitted = [self._fit(tokens, room) for tokens in encoded]
+            answers = self._decode(fitted, params)
+            samples = [
+                self._sample(answer, params.stop, len(kept), truncated=len(kept) < len(whole))
+                for answer, kept, whole in zip(answers, fitted, encoded, strict=True)
+            ]
+            span.measure(
+                prompts=len(samples),
+                prompt_tokens=sum(sample.prompt_tokens for sample in samples),
+                completion_tokens=sum(len(sample.tokens) for sample in samples),
+            )
+        return samples
+
+    async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+        """`sample` on a thread, so that the event loop goes on."""
+        return await asyncio.to_thread(self.sample, prompts, params)
+
+    @torch.inference_mode()
+    def logprobs(self, prompts: Sequence[str]) -> list[list[float | None]]:
+        """Return each prompt's token log-probabilities given the tokens before; the first token has None.
+
+        Raises:
+            DataError: A prompt is empty or longer than the window.
+        """
+        tokens_N_T = [self._encode(number, prompt) for number, prompt in enumerate(prompts)]  # noqa: N806  shape suffix
+        for number, tokens in enumerate(tokens_N_T):
+            if len(tokens) > self.window:
+                raise DataError(f"prompt {number} has {len(tokens)} tokens and the window holds {self.window}")
+        result: list[list[float | None]] = [[None] for _ in tokens_N_T]
+        longer = [number for number, tokens in enumerate(tokens_N_T) if len(tokens) > 1]
+        lengths = [len(tokens_N_T[number]) for number in longer]
+        limit = tokens_per_group(self._base.embedded_tokens)
+        for group in groups_by_length(lengths, max_rows=_ROWS, max_padded_tokens=limit):
+            numbers = [longer[place] for place in group]
+            flat = target_logprobs(
+                self._weights,
+                [tokens_N_T[number][:-1] for number in numbers],
+                [tokens_N_T[number][1:] for number in numbers],
+                [range(len(tokens_N_T[number]) - 1) for number in numbers],
+                pad_id=self.tokenizer.pad_id,
+                device=self._base.device,
+            )
+            values = iter(flat.tolist())
+            for number in numbers:
+                result[number].extend(next(values) for _ in tokens_N_T[number][1:])
+        return result
+
+    def _encode(self, number: int, prompt: str) -> list[int]:
+        start = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
+        tokens = start + self.tokenizer.encode(prompt)
+        if not tokens:
+            raise DataError(f"prompt {number} is empty, so there is nothing to answer")
+        return tokens
+
+    def _fit(self, tokens: list[int], room: int) -> list[int]:
+        """Cut the left of a prompt that is too long, but keep the start token."""
+        if len(tokens) <= room:
+            return tokens
+        keeps_start = self.tokenizer.bos_id is not None and room > 1
+        return [tokens[0], *tokens[len(tokens) - room + 1 :]] if keeps_start else tokens[len(tokens) - room :]
+
+    def _decode(self, prompts_N_T: list[list[int]], params: SamplingParams) -> list[Answer]:  # noqa: N803
+        uniforms: torch.Tensor | None = None
+        if params.temperature > 0:
+            seed = secrets.randbits(63) if params.seed is None else params.seed
+            generator = torch.Generator().manual_seed(seed)
+            uniforms = torch.rand(
+                len(prompts_N_T), params.max_tokens, generator=generator, dtype=torch.float64
+            )  # (N, T)
+        lengths = [len(tokens) for tokens in prompts_N_T]
+        limit = tokens_per_group(self._base.embedded_tokens)
+        answers: dict[int, Answer] = {}
+        for group in groups_by_length(lengths, max_rows=_ROWS, max_padded_tokens=limit):
+            found = decode(
+                self._weights,
+                [prompts_N_T[number] for number in group],
+                pad_id=self.tokenizer.pad_id,
+                device=self._base.device,
+                max_tokens=params.max_tokens,
+                stops=self._stop_test(params.stop),
+                temperature=params.temperature,
+                uniforms=None if uniforms is None else uniforms[group],
+            )
+            answers.update(zip(group, found, strict=True))
+        return [answers[number] for number in range(len(prompts_N_T))]
+
+    def _stop_test(self, stop: tuple[str, ...]) -> Callable[[list[int]], bool]:
+        stop_ids = self._base.stop_ids
+        if not stop:
+            return lambda tokens: tokens[-1] in stop_ids
+        # a token holds at least one byte, so a stop string lies within as many last tokens as it has bytes (and the
+        # first of them may begin inside a character)
+        tail = max(len(string.encode()) for string in stop) + 3
+
+        def stops(tokens: list[int]) -> bool:
+            if tokens[-1] in stop_ids:
+                return True
+            text = self.tokenizer.decode(tokens[-tail:])
+            return any(string in text for string in stop)
+
+        return stops
+
+    def _sample(self, answer: Answer, stop: tuple[str, ...], prompt_tokens: int, *, truncated: bool) -> Sample:
+        written = answer.tokens
+        ended = bool(written) and written[-1] in self._base.stop_ids
+        text = self.tokenizer.decode(written[:-1] if ended else written)
+        ends = [text.index(string) for string in stop if string in text]
+        return Sample(
+            text=text[: min(ends)] if ends else text,
+            tokens=tuple(written),
+            stop_reason="stop" if answer.stopped else "length",
+            logprobs=tuple(answer.logprobs),
+            prompt_tokens=prompt_tokens,
+            truncated_prompt=truncated,
+        )

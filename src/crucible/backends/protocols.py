@@ -1,0 +1,116 @@
+"""The three protocols between the rooms above and wherever models live.
+
+A backend opens sessions (one adapter in training) and samplers (frozen weights that answer). Session calls return
+futures at once; the order of submission is the order of execution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from crucible.backends.future import SessionFuture
+from crucible.backends.records import AdamParams, ForwardBackwardOutput, OptimStepOutput, Sample, SamplingParams
+from crucible.ir import LoraConfig
+from crucible.text import Datum, Tokenizer
+
+__all__ = ["Backend", "Sampler", "Session"]
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Frozen weights that answer prompts. Safe to use from several threads."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model for events and reports."""
+        ...
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        """The model's tokenizer; None where the backend has none."""
+        ...
+
+    def sample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+        """Return one answer a prompt, in the order of the prompts."""
+        ...
+
+    async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+        """`sample`, without blocking the event loop."""
+        ...
+
+    def logprobs(self, prompts: Sequence[str]) -> list[list[float | None]]:
+        """Return the log-probability of each prompt's tokens given those before; None for a first token."""
+        ...
+
+
+@runtime_checkable
+class Session(Protocol):
+    """One adapter in training on a frozen base model.
+
+    A failed request fails every later one with the cause, because what they were meant to build on did not happen.
+    """
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The base model's tokenizer."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """Most tokens of one sequence."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """Where the weights live, such as `cpu`."""
+        ...
+
+    @property
+    def trainable_parameters(self) -> int:
+        """Count of weights that training changes."""
+        ...
+
+    def forward_backward(
+        self, data: Sequence[Datum], loss: str = "cross_entropy"
+    ) -> SessionFuture[ForwardBackwardOutput]:
+        """Add the gradient of the summed loss over `data` to the accumulated gradient."""
+        ...
+
+    def forward(self, data: Sequence[Datum], loss: str = "cross_entropy") -> SessionFuture[ForwardBackwardOutput]:
+        """Compute the summed loss over `data` without dropout and without touching the gradient."""
+        ...
+
+    def optim_step(self, params: AdamParams) -> SessionFuture[OptimStepOutput]:
+        """Change the weights by the accumulated gradient, then clear it."""
+        ...
+
+    def save_checkpoint(self, path: Path) -> SessionFuture[Path]:
+        """Write weights, optimiser state and generator state to the folder `path`, whole or not at all."""
+        ...
+
+    def load_checkpoint(self, path: Path) -> SessionFuture[Path]:
+        """Continue from the checkpoint at `path`, exactly as if training had never stopped."""
+        ...
+
+    def create_sampler(self) -> Sampler:
+        """Return a sampler with the weights as they are after all requests submitted so far."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was submitted, then release the weights; later requests fail."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Where models live."""
+
+    def start_session(self, config: LoraConfig) -> Session:
+        """Open a training session on `config.base_model` with a fresh adapter."""
+        ...
+
+    def create_sampler(self, base_model: str) -> Sampler:
+        """Return a sampler of the untuned base model."""
+        ...

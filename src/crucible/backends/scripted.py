@@ -1,0 +1,69 @@
+"""A public fake for tests and examples: a sampler whose answers were written beforehand.
+
+It never poses as a model: its name is `scripted` in every event and report, and a prompt without an answer is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from crucible import events
+from crucible.backends.records import Sample, SamplingParams
+from crucible.errors import BackendError
+
+__all__ = ["ScriptedSampler"]
+
+
+class ScriptedSampler:
+    """Answers each prompt from a script; a fake, and plainly named as one.
+
+    Stop strings are honoured and `max_tokens` is not, for a script has no tokens: answers have no `tokens` and no
+    `logprobs`, and `prompt_tokens` is 0.
+
+    Args:
+        answers: A function from prompt to answer, or a mapping of them.
+    """
+
+    model = "scripted"
+    tokenizer = None
+
+    def __init__(self, answers: Callable[[str], str] | Mapping[str, str]) -> None:
+        self._answers = answers
+
+    def sample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+        """Return the scripted answer to each prompt.
+
+        Raises:
+            BackendError: The mapping has no answer for a prompt.
+        """
+        stop = (params or SamplingParams()).stop
+        with events.span("req_llm.request", {"model": self.model, "backend": "scripted"}) as span:
+            samples = [self._answer(prompt, stop) for prompt in prompts]
+            span.measure(
+                prompts=len(prompts),
+                prompt_tokens=0,
+                completion_tokens=0,
+            )
+        return samples
+
+    async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+        """`sample` for async code; a script never waits."""
+        return self.sample(prompts, params)
+
+    def logprobs(self, prompts: Sequence[str]) -> list[list[float | None]]:
+        """A script has no probabilities.
+
+        Raises:
+            BackendError: Always.
+        """
+        raise BackendError(f"a scripted sampler has no logprobs (asked for {len(prompts)} prompts)", backend="scripted")
+
+    def _answer(self, prompt: str, stop: tuple[str, ...]) -> Sample:
+        if callable(self._answers):
+            text = self._answers(prompt)
+        elif prompt in self._answers:
+            text = self._answers[prompt]
+        else:
+            raise BackendError(f"the script has no answer for the prompt {prompt!r}", backend="scripted")
+        ends = [text.index(string) for string in stop if string in text]
+        return Sample(text[: min(ends)] if ends else text, (), "stop", None, 0, truncated_prompt=False)

@@ -1,0 +1,166 @@
+# pyright: reportUnknownMemberType=false
+# (torch.optim's state is untyped)
+"""The trainable weights of a session as one flat vector, and the optimiser over it.
+
+Every adapter matrix is a view into the vector, its gradient a view into another: AdamW, the gradient norm and clearing
+are then a few operations whatever the count of layers, which is what a tiny model's step costs most of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from crucible.backends.records import AdamParams, OptimStepOutput
+from crucible.errors import CheckpointError, NonFiniteLoss, TrainError
+
+__all__ = ["FlatWeights"]
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class FlatWeights:
+    """Trainable parameters laid out in one vector, with AdamW over it.
+
+    Args:
+        named: Parameters by the names that checkpoints give them; all on one device. Their storage is replaced.
+    """
+
+    def __init__(self, named: Mapping[str, nn.Parameter]) -> None:
+        device = next(iter(named.values())).device
+        self.size = sum(parameter.numel() for parameter in named.values())
+        flat = torch.empty(self.size, device=device)  # float32
+        gradient = torch.zeros_like(flat)
+        self._weights = _split(flat, named)
+        self._gradients = _split(gradient, named)
+        for name, parameter in named.items():
+            self._weights[name].copy_(parameter.data)
+            parameter.data = self._weights[name]
+            parameter.grad = self._gradients[name]
+        self._flat = nn.Parameter(flat)
+        self._flat.grad = self._gradient = gradient
+        self._adamw = torch.optim.AdamW([self._flat], fused=device.type in {"cpu", "cuda"})
+        self.has_gradient = False
+
+    @property
+    def step_count(self) -> int:
+        """Optimiser steps taken so far."""
+        state = self._adamw.state.get(self._flat)
+        return int(state["step"]) if state else 0
+
+    @torch.no_grad()
+    def step(self, params: AdamParams) -> OptimStepOutput:
+        """Change the weights by AdamW with the accumulated gradient, then clear it.
+
+        Raises:
+            TrainError: No gradient was accumulated since the last step.
+            NonFiniteLoss: The gradient holds NaN or infinity; the weights are left as they were.
+
+        Source:
+            Loshchilov & Hutter (2019), ICLR, algorithm 2, as in `torch.optim.AdamW`.
+        """
+        if not self.has_gradient:
+            raise TrainError("optim_step needs a forward_backward before it: there is no gradient to step with")
+        norm = float(cast("torch.Tensor", torch.linalg.vector_norm(self._gradient)))
+        if not norm < float("inf"):
+            raise NonFiniteLoss(
+                f"the gradient norm is {norm}, so the step was not taken; lower the learning rate "
+                "or set grad_clip_norm",
+                step=self.step_count + 1,
+            )
+        if 0 < params.grad_clip_norm < norm:
+            self._gradient.mul_(params.grad_clip_norm / norm)
+        self._adamw.param_groups[0].update(
+            lr=params.learning_rate,
+            betas=(params.beta1, params.beta2),
+            eps=params.eps,
+            weight_decay=params.weight_decay,
+        )
+        self._adamw.step()
+        self._gradient.zero_()
+        self.has_gradient = False
+        return OptimStepOutput(gradient_norm=norm, step=self.step_count)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return copies of the weights by name, on the CPU."""
+        return {name: view.cpu().clone() for name, view in self._weights.items()}
+
+    def optimizer_state(self) -> dict[str, torch.Tensor]:
+        """Return CPU copies of all else that a later step depends on: moments, step count, pending gradient."""
+        state = self._adamw.state.get(self._flat)
+        tensors: dict[str, torch.Tensor] = {}
+        if state:
+            tensors["step"] = state["step"].cpu().clone()
+            for moment in _MOMENTS:
+                tensors |= _prefixed(moment, _split(state[moment], self._weights))
+        if self.has_gradient:
+            tensors |= _prefixed("gradient", self._gradients)
+        return tensors
+
+    @torch.no_grad()
+    def restore(self, weights: Mapping[str, torch.Tensor], optimizer: Mapping[str, torch.Tensor]) -> None:
+        """Take back what `weights()` and `optimizer_state()` returned.
+
+        Raises:
+            CheckpointError: Names or shapes are not those of this model; nothing is changed then.
+        """
+        _check_fit(self._weights, weights, "adapter")
+        groups: dict[str, dict[str, torch.Tensor]] = {}
+        for name, tensor in optimizer.items():
+            kind, _, parameter = name.partition(":")
+            groups.setdefault(kind, {})[parameter] = tensor
+        step = groups.pop("step", {}).get("")
+        if groups.keys() - {"gradient"} != (set[str]() if step is None else set(_MOMENTS)):
+            raise CheckpointError(
+                f"the checkpoint's optimizer state is of an unknown form: step {step}, then {', '.join(sorted(groups))}"
+            )
+        for kind, tensors in groups.items():
+            _check_fit(self._weights, tensors, kind)
+        _fill(self._weights, weights)
+        self._adamw.state.clear()
+        if step is not None:
+            moments: dict[str, Any] = {"step": step.to(self._flat.device)}
+            for moment in _MOMENTS:
+                moments[moment] = torch.empty_like(self._flat)
+                _fill(_split(moments[moment], self._weights), groups[moment])
+            self._adamw.state[self._flat] = moments
+        self._gradient.zero_()
+        self.has_gradient = "gradient" in groups
+        if self.has_gradient:
+            _fill(self._gradients, groups["gradient"])
+
+
+def _split(flat: torch.Tensor, like: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return views into `flat` with the names and shapes of `like`, one behind the other."""
+    views: dict[str, torch.Tensor] = {}
+    start = 0
+    for name, tensor in like.items():
+        views[name] = flat[start : start + tensor.numel()].view(tensor.shape)
+        start += tensor.numel()
+    return views
+
+
+def _prefixed(kind: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"{kind}:{name}": tensor.cpu().clone() for name, tensor in tensors.items()}
+
+
+def _fill(into: Mapping[str, torch.Tensor], values: Mapping[str, torch.Tensor]) -> None:
+    for name, view in into.items():
+        view.copy_(values[name])
+
+
+def _check_fit(own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], what: str) -> None:
+    if own.keys() != given.keys():
+        odd = min(own.keys() ^ given.keys())
+        raise CheckpointError(
+            f"the checkpoint's {what} is of another model or target_modules: {odd} is only on one side"
+        )
+    for name, tensor in own.items():
+        if given[name].shape != tensor.shape:
+            raise CheckpointError(
+                f"the checkpoint's {what} has another rank or model: {name} is {tuple(given[name].shape)}, "
+                f"this session's is {tuple(tensor.shape)}"
+            )

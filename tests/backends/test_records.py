@@ -1,0 +1,40 @@
+"""Parameters of requests: defaults, and values out of range refused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from crucible.backends import AdamParams, SamplingParams
+
+
+def test_sampling_is_greedy_unless_asked_otherwise() -> None:
+    """An evaluation must not depend on luck, so the default temperature is 0."""
+    assert SamplingParams() == SamplingParams(max_tokens=64, temperature=0.0, seed=None, stop=())
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"learning_rate": -1e-4},
+        {"learning_rate": float("nan")},
+        {"beta1": 1.0},
+        {"beta2": -0.1},
+        {"eps": 0.0},
+        {"weight_decay": float("inf")},
+        {"grad_clip_norm": -1.0},
+    ],
+)
+def test_adam_params_out_of_range_are_named(bad: dict[str, float]) -> None:
+    """The message holds the field and the value."""
+    (name, value), *_ = bad.items()
+    with pytest.raises(ValueError, match=f"AdamParams.{name} is out of range: {value}"):
+        AdamParams(**bad)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"max_tokens": 0}, {"temperature": -0.1}, {"temperature": float("inf")}, {"stop": ("x", "")}]
+)
+def test_sampling_params_out_of_range_are_named(bad: dict[str, object]) -> None:
+    """The message holds the field."""
+    with pytest.raises(ValueError, match=f"SamplingParams.{next(iter(bad))}"):
+        SamplingParams(**bad)
