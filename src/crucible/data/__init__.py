@@ -1,0 +1,58 @@
+"""Datasets, scoring of answers, evaluation: what is asked, what was answered, and how right it was.
+
+Training and reporting stay out. Nothing here is made up behind a real name: data that is not there is a `DataError`.
+"""
+
+from crucible.data.dataset import Dataset, Provenance
+from crucible.data.evaluation import EvalResult, ItemResult, aevaluate, evaluate
+from crucible.data.items import Item
+from crucible.data.load import dataset_names, load
+from crucible.data.numbers import final_number
+from crucible.data.options import DatasetOptions, FieldMap
+from crucible.data.order import batches, permutation
+from crucible.data.overlap import overlap
+from crucible.data.scorers import (
+    Normalisation,
+    Scorer,
+    exact_match,
+    field_f1,
+    number_match,
+    resolve_scorers,
+    schema_compliance,
+    scorer_names,
+)
+from crucible.data.summary import Summary, summarise
+from crucible.data.tickets import TICKET_SCHEMA, make_tickets, pretraining_texts
+from crucible.errors import DataError
+
+__all__ = [
+    "TICKET_SCHEMA",
+    "DataError",
+    "Dataset",
+    "DatasetOptions",
+    "EvalResult",
+    "FieldMap",
+    "Item",
+    "ItemResult",
+    "Normalisation",
+    "Provenance",
+    "Scorer",
+    "Summary",
+    "aevaluate",
+    "batches",
+    "dataset_names",
+    "evaluate",
+    "exact_match",
+    "field_f1",
+    "final_number",
+    "load",
+    "make_tickets",
+    "number_match",
+    "overlap",
+    "permutation",
+    "pretraining_texts",
+    "resolve_scorers",
+    "schema_compliance",
+    "scorer_names",
+    "summarise",
+]

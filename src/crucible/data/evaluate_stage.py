@@ -1,0 +1,179 @@
+"""The stage `evaluate`: asks a model every item of a dataset, keeps every answer, and says how right it was.
+
+The scores of the items are a file of the run, so that any later stage can compare two models item by item.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import msgspec
+from pydantic import BaseModel, Field
+
+from crucible.backends.protocols import Sampler
+from crucible.backends.records import SamplingParams
+from crucible.backends.registry import get_backend
+from crucible.data.dataset import Dataset
+from crucible.data.evaluation import EvalResult, aevaluate
+from crucible.data.scorers import scorer_names
+from crucible.errors import BackendError, ContractError
+from crucible.ir import Experiment, Seq, atomic_write, did_you_mean
+from crucible.pipeline import Context, StageBase, StageOptions
+
+__all__ = ["EvaluateOptions", "EvaluateStage"]
+
+
+class EvaluateOptions(StageOptions):
+    """Options of `evaluate`."""
+
+    model: str = Field(default="base", min_length=1, description="base, or the name that a training stage gave.")
+    label: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of the scores; default: model."
+    )
+    dataset: str = Field(default="test", min_length=1, description="Dataset: test or train.")
+    scorers: Seq[str] = Field(default=("exact_match",), min_length=1, description="How answers are scored.")
+    max_tokens: int = Field(default=64, ge=1, description="Most tokens of an answer.")
+    temperature: float = Field(default=0.0, ge=0, description="0 takes the likeliest token each time.")
+    seed: int | None = Field(
+        default=None, ge=0, description="Seed of the draws; default: training_config.seed, else 0."
+    )
+    stop: Seq[str] = Field(default=(), description="Texts that end an answer.")
+    limit: int | None = Field(default=None, ge=1, description="Items at most; the same ones for every model.")
+    batch_size: int = Field(default=16, ge=1, description="Prompts a call of the sampler.")
+    failures: Literal["exclude", "zero", "abort"] = Field(
+        default="exclude", description="Items that failed: out of the mean, a zero in it, or the end of the stage."
+    )
+    base_model: str | None = Field(
+        default=None, min_length=1, description="The base model; default: that of training_config, else baseline."
+    )
+
+
+class EvaluateStage(StageBase):
+    """Ask a model every test item and score the answers.
+
+    Writes one line an item to `evaluate/<label>.jsonl` (artifact `scores.<label>`), counts, means and intervals to the
+    metric `evaluate.<label>`, and how the answers were drawn to `generation.<label>`.
+    """
+
+    name: ClassVar[str] = "evaluate"
+    Options: ClassVar[type[BaseModel]] = EvaluateOptions
+
+    def check(self, experiment: Experiment, options: EvaluateOptions) -> list[tuple[str, str]]:
+        """Return unknown scorers and empty stop texts."""
+        del experiment
+        known = scorer_names()
+        found = [
+            (f"scorers[{place}]", f'unknown scorer "{name}"; known: {", ".join(known)}{did_you_mean(name, known)}')
+            for place, name in enumerate(options.scorers)
+            if name not in known
+        ]
+        if not all(options.stop):
+            found.append(("stop", "an empty text would end every answer at once"))
+        return found
+
+    async def run(self, context: Context, options: EvaluateOptions) -> Context:
+        """Evaluate one model.
+
+        Raises:
+            ContractError: No stage provides the dataset or the model, or the label was used before.
+            BackendError: The base model cannot be loaded, or not one item was answered.
+            DataError: A scorer does not fit the dataset.
+            StoreError: The scores cannot be written.
+        """
+        label = options.label or options.model
+        if context.has_metric(f"evaluate.{label}"):
+            raise ContractError(f'"{label}" was evaluated before in this run; give this stage another label')
+        dataset: Dataset = context.resource(options.dataset)
+        if options.limit is not None:
+            dataset = dataset.sample(options.limit, 0)
+        context = _with_sampler(context, options)
+        params = _params(context.experiment, options)
+        result = await aevaluate(
+            context.resource(f"sampler.{options.model}"),
+            dataset,
+            options.scorers,
+            params=params,
+            batch_size=options.batch_size,
+            model=label,
+            failures=options.failures,
+            level=_level(context.experiment),
+        )
+        if all(item.output is None for item in result.items):
+            first = msgspec.to_builtins(next(iter(result.items[0].outcomes.values())))
+            raise BackendError(
+                f"{label} answered none of {len(dataset)} items; the first: {first['error']}", backend=label
+            )
+        path = context.workspace / "evaluate" / f"{label}.jsonl"
+        atomic_write(path, _lines(dataset, result))
+        context = context.add_file(f"scores.{label}", path, media_type="application/jsonl")
+        means = {name: summary.to_dict() for name, summary in result.summaries.items()}
+        return context.merge_metrics(
+            {f"evaluate.{label}": means, f"generation.{label}": _generation(options, params, dataset, result)}
+        )
+
+    def rebuild(self, context: Context, options: EvaluateOptions) -> Context:
+        """Return the context: the scores are in the run's files, and a stage that needs the base model loads it."""
+        del options
+        return context
+
+
+def _with_sampler(context: Context, options: EvaluateOptions) -> Context:
+    """Return a context that has the base model's sampler, if that is the one to evaluate."""
+    if options.model != "base" or context.has_resource("sampler.base"):
+        return context
+    experiment = context.experiment
+    training = experiment.training_config
+    ref = training.model_ref if training else experiment.baseline
+    base = options.base_model or (ref and (ref.artifact_uri or ref.id))
+    if not base:
+        raise ContractError("no base model is named; give this stage base_model, or the document a training_config")
+    sampler: Sampler = get_backend(experiment.backend).create_sampler(base)
+    return context.put_resource("sampler.base", sampler)
+
+
+def _params(experiment: Experiment, options: EvaluateOptions) -> SamplingParams:
+    training = experiment.training_config
+    seed = options.seed if options.seed is not None else (training.seed if training else None)
+    return SamplingParams(
+        max_tokens=options.max_tokens, temperature=options.temperature, seed=seed or 0, stop=tuple(options.stop)
+    )
+
+
+def _level(experiment: Experiment) -> float:
+    stats = experiment.reliability.stats if experiment.reliability else None
+    return stats.confidence_level if stats and stats.confidence_level is not None else 0.95
+
+
+def _lines(dataset: Dataset, result: EvalResult) -> bytes:
+    """Return one JSON object an item; the form that `crucible.stats` reads."""
+    return b"".join(
+        msgspec.json.encode(
+            {
+                "id": item.id,
+                "input": item.input,
+                "expected": item.expected,
+                "output": found.output,
+                "stop_reason": found.stop_reason,
+                "scores": found.outcomes,
+            }
+        )
+        + b"\n"
+        for item, found in zip(dataset, result.items, strict=True)
+    )
+
+
+def _generation(
+    options: EvaluateOptions, params: SamplingParams, dataset: Dataset, result: EvalResult
+) -> dict[str, Any]:
+    return {
+        "model": options.model,
+        "dataset": dataset.name,
+        "split": dataset.split,
+        "items": len(dataset),
+        **msgspec.to_builtins(params),
+        "batch_size": options.batch_size,
+        "cut_answers": result.cut_answers,
+        "truncated_prompts": result.truncated_prompts,
+        "prompt_tokens": result.prompt_tokens,
+        "completion_tokens": result.completion_tokens,
+    }

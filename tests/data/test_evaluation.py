@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from crucible import events
+from crucible.backends.records import Sample, SamplingParams
+from crucible.backends.scripted import ScriptedSampler
+from crucible.data import Dataset, Item, Provenance, aevaluate, evaluate, load
+from crucible.errors import BackendError, Cancelled, DataError, MissingExtra
+from crucible.ir import Failed, Outcome, Scored, Skipped
+from crucible.pipeline import cancellable
+
+
+def dataset(n: int = 5) -> Dataset:
+    """Return questions whose answers are in them."""
+    return load([(f"q{index}", str(index)) for index in range(n)])
+
+
+def right(prompt: str) -> str:
+    """Answer correctly."""
+    return prompt.removeprefix("q")
+
+
+class Counting(ScriptedSampler):
+    """Writes down what it is asked; breaks on the calls that it is told to."""
+
+    def __init__(self, *broken_calls: int) -> None:
+        super().__init__(right)
+        self.calls: list[list[str]] = []
+        self.broken_calls = broken_calls
+
+    async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+        """Answer, or break."""
+        self.calls.append(list(prompts))
+        if len(self.calls) in self.broken_calls:
+            raise BackendError("the line went dead", backend="scripted")
+        return self.sample(prompts, params)
+
+
+def test_each_item_is_asked_once_for_all_scorers() -> None:
+    """In order, in batches of which the last one is smaller; one result an item."""
+    sampler = Counting()
+    found = evaluate(sampler, dataset(), ["exact_match", "number_match"], batch_size=2)
+    assert sampler.calls == [["q0", "q1"], ["q2", "q3"], ["q4"]]
+    assert [item.id for item in found.items] == [f"item-{index}" for index in range(1, 6)]
+    assert found.items[2].output == "2"
+    assert found.items[2].outcomes == {"exact_match": Scored(1.0), "number_match": Scored(1.0)}
+    assert (found.model, found.summaries["exact_match"].mean) == ("scripted", 1.0)
+    assert (found.cut_answers, found.truncated_prompts) == (0, 0)
+
+
+def test_a_sampler_error_fails_its_items_and_no_others() -> None:
+    """They are Failed and never 0; the mean is over the rest, and all counts are there."""
+    found = evaluate(Counting(2), dataset(), ["exact_match"], batch_size=2)
+    failed = Failed("no answer: BackendError: the line went dead")
+    assert [item.outcomes["exact_match"] for item in found.items] == [Scored(1.0)] * 2 + [failed] * 2 + [Scored(1.0)]
+    assert found.items[2].output is None
+    summary = found.summaries["exact_match"]
+    assert (summary.attempted, summary.scored, summary.failed, summary.mean) == (5, 3, 2, 1.0)
+
+
+def test_failures_count_as_zero_only_if_asked() -> None:
+    """The policy is part of the summary."""
+    found = evaluate(Counting(2), dataset(), ["exact_match"], batch_size=2, failures="zero")
+    assert (found.summaries["exact_match"].mean, found.summaries["exact_match"].failures) == (0.6, "zero")
+
+
+def test_abort_raises_the_first_failure() -> None:
+    """The sampler's own error, or one that names the item and the scorer."""
+    with pytest.raises(BackendError, match="went dead"):
+        evaluate(Counting(1), dataset(), ["exact_match"], failures="abort")
+    with pytest.raises(DataError, match='item "item-1" cannot be scored by field_f1: the expected answer is no JSON'):
+        evaluate(Counting(), dataset(), ["field_f1"], failures="abort")
+    assert evaluate(Counting(), dataset(), ["exact_match"], failures="abort").summaries["exact_match"].mean == 1.0
+
+
+def test_too_few_answers_fail_the_batch() -> None:
+    """An answer is never given to the wrong item."""
+
+    class Short(Counting):
+        async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+            return self.sample(prompts, params)[1:]
+
+    found = evaluate(Short(), dataset(2), ["exact_match"])
+    assert found.items[0].outcomes["exact_match"] == Failed("no answer: BadResponse: 1 answers came for 2 prompts")
+
+
+@pytest.mark.parametrize(
+    ("scorer", "outcome"),
+    [
+        (lambda item, output: 1 / 0, Failed("the scorer raised ZeroDivisionError: division by zero")),
+        (lambda item, output: Scored(float("nan")), Failed("the score is nan, not a finite number")),
+        (lambda item, output: True, Failed("the scorer returned a bool; expected Scored, Failed or Skipped")),
+        (lambda item, output: Skipped("not today"), Skipped("not today")),
+    ],
+)
+def test_a_scorers_fault_is_a_failure_of_the_item(scorer: object, outcome: Outcome) -> None:
+    """Whatever it does."""
+    found = evaluate(Counting(), dataset(1), {"mine": scorer})  # type: ignore[dict-item]
+    assert found.items[0].outcomes == {"mine": outcome}
+
+
+def test_cancellation_is_noticed_once_a_batch() -> None:
+    """It ends the evaluation: nothing is recorded as failed on its account, nor when a sampler or scorer raises it."""
+    sampler = Counting()
+    with cancellable() as cancellation:
+        events.attach("stop", "crucible_data.evaluation.progress", lambda event: cancellation.request())
+        with pytest.raises(Cancelled):
+            evaluate(sampler, dataset(), ["exact_match"], batch_size=2)
+        events.detach("stop")
+    assert len(sampler.calls) == 1
+
+    def stop(*args: object) -> str:
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        evaluate(ScriptedSampler(stop), dataset(), ["exact_match"])
+    with pytest.raises(Cancelled):
+        evaluate(Counting(), dataset(), {"stop": stop})  # type: ignore[dict-item]
+
+
+def test_progress_is_told_after_each_batch() -> None:
+    """Items so far and items in all, inside a span that ends with the counts and the means."""
+    with events.collect("crucible_data.evaluation.*") as seen:
+        evaluate(Counting(), dataset(), ["exact_match"], batch_size=2, model="tuned")
+    assert [event.name.removeprefix("crucible_data.evaluation.") for event in seen] == [
+        "start",
+        *["progress"] * 3,
+        "stop",
+    ]
+    assert [event.measurements["items"] for event in seen[1:4]] == [2, 4, 5]
+    assert seen[1].metadata == {"model": "tuned", "total_items": 5, "dataset": "in-memory"}
+    assert seen[-1].measurements["items"] == 5
+    assert seen[-1].metadata["means"] == {"exact_match": 1.0}
+
+
+def test_tokens_cut_answers_and_cut_prompts_are_counted() -> None:
+    """So that a bad score can be told from a short budget."""
+
+    class Cutting(Counting):
+        async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+            return [Sample("x", (1, 2), "length", None, 7, truncated_prompt=True) for _ in prompts]
+
+    found = evaluate(Cutting(), dataset(3), ["exact_match"])
+    assert (found.cut_answers, found.truncated_prompts, found.prompt_tokens, found.completion_tokens) == (3, 3, 21, 6)
+
+
+def test_evaluate_works_inside_a_running_loop() -> None:
+    """As in a notebook; `aevaluate` is the same for async code."""
+
+    async def main() -> tuple[float | None, float | None]:
+        one = evaluate(Counting(), dataset(), ["exact_match"])
+        two = await aevaluate(Counting(), dataset(), ["exact_match"])
+        return one.summaries["exact_match"].mean, two.summaries["exact_match"].mean
+
+    assert asyncio.run(main()) == (1.0, 1.0)
+
+
+def test_sampling_is_greedy_unless_told_otherwise() -> None:
+    """An evaluation that repeats must not depend on luck."""
+    given: list[SamplingParams | None] = []
+
+    class Noting(Counting):
+        async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+            given.append(params)
+            return self.sample(prompts, params)
+
+    evaluate(Noting(), dataset(1), ["exact_match"])
+    evaluate(Noting(), dataset(1), ["exact_match"], params=SamplingParams(max_tokens=3, temperature=1.0, seed=1))
+    assert given == [SamplingParams(), SamplingParams(max_tokens=3, temperature=1.0, seed=1)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"failures": "ignore"}, 'unknown policy for failures "ignore"; known: exclude, zero, abort'),
+        ({"level": 95}, "level of an interval lies between 0 and 1, got 95"),
+        ({"batch_size": 0}, "batch_size 0"),
+    ],
+)
+def test_options_out_of_range_are_refused(options: dict[str, object], message: str) -> None:
+    """In one sentence."""
+    with pytest.raises(DataError, match=message):
+        evaluate(Counting(), dataset(), ["exact_match"], **options)  # type: ignore[arg-type]
+
+
+def test_an_empty_dataset_is_refused() -> None:
+    """A mean over nothing is nothing."""
+    empty = Dataset("none", "test", (), Provenance(source="nowhere"))
+    with pytest.raises(DataError, match=r"none \(test\) is empty"):
+        evaluate(Counting(), empty, ["exact_match"])
+
+
+def test_a_missing_scipy_is_noticed_before_the_first_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not after an hour of answers."""
+    sampler = Counting()
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(MissingExtra, match=r"crucible-ml\[stats\]"):
+        evaluate(sampler, dataset(), ["exact_match"])
+    assert not sampler.calls
+
+
+def test_evaluate_takes_the_options_of_its_async_core() -> None:
+    """Nothing is swallowed: an unknown one is a TypeError."""
+    with pytest.raises(TypeError, match="batchsize"):
+        evaluate(Counting(), dataset(), ["exact_match"], batchsize=3)
+    assert list(inspect.signature(aevaluate).parameters)[:3] == ["sampler", "dataset", "scorers"]
+
+
+def test_unanswered_items_are_skipped() -> None:
+    """They are not attempted."""
+    data = load([Item("x", "q1"), Item("y", "q2", "2")], unanswered="keep")
+    summary = evaluate(Counting(), data, ["exact_match"]).summaries["exact_match"]
+    assert (summary.attempted, summary.scored, summary.skipped, summary.mean) == (1, 1, 1, 1.0)
