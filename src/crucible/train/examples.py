@@ -1,0 +1,151 @@
+"""From the items of a dataset to what a step trains on: data with completion-only weights, some held out.
+
+What does not fit the model's window is shortened or left out, and counted; what
+cannot be trained on is an error by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from crucible import events
+from crucible.data import Item, permutation
+from crucible.errors import DataError, TrainError
+from crucible.ir import LoraConfig
+from crucible.text import Datum, Tokenizer, completion_datum
+
+__all__ = ["Example", "TrainingData", "mean_weighted", "prepare"]
+
+
+class Example(msgspec.Struct, frozen=True):
+    """One item, rendered.
+
+    Args:
+        item_id: The item's id, for messages.
+        datum: Its tokens; weights are 1 on the answer and the end token, 0 on the prompt.
+        trained_tokens: Sum of the weights, above 0.
+    """
+
+    item_id: str
+    datum: Datum
+    trained_tokens: float
+
+
+class TrainingData(msgspec.Struct, frozen=True):
+    """Everything a training reads.
+
+    Args:
+        train: Examples to train on, at least one.
+        validation: Examples held out; empty if none were asked for.
+        truncated: Items whose prompt was shortened.
+        refused: Items left out because they do not fit.
+        digest: SHA-256 of the items, so that a resumed training notices other data.
+    """
+
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    truncated: int
+    refused: int
+    digest: str
+
+
+def prepare(items: Iterable[Item], tokenizer: Tokenizer, config: LoraConfig, window: int) -> TrainingData:
+    """Render items and hold out a share for validation.
+
+    Args:
+        items: A dataset or any items with answers.
+        tokenizer: The base model's.
+        config: Window, overflow rule, share held out, seed.
+        window: Most input tokens that the model takes.
+
+    Raises:
+        DataError: There is no item, one has no prompt or no answer, none fits, or too few are left to hold some out.
+        TrainError: `max_length` exceeds the window.
+    """
+    chosen = list(items)
+    if not chosen:
+        raise DataError("the training dataset is empty; training needs at least one item with an answer")
+    if config.max_length is not None and config.max_length > window:
+        raise TrainError(f"max_length is {config.max_length} and the model's window holds {window} tokens; lower it")
+    examples, cut, left_out = _render_all(chosen, tokenizer, config, config.max_length or window)
+    _tell(len(chosen), cut, left_out, config.max_length or window)
+    train, validation = _hold_out(examples, config)
+    return TrainingData(train, validation, len(cut), len(left_out), _digest(chosen))
+
+
+def mean_weighted(batch: Sequence[Example]) -> list[Datum]:
+    """Return the batch's data with weights that sum to 1, so that the summed loss is the mean per trained token."""
+    total = sum(example.trained_tokens for example in batch)
+    return [
+        msgspec.structs.replace(example.datum, weights=tuple(weight / total for weight in example.datum.weights))
+        for example in batch
+    ]
+
+
+def _render_all(
+    items: Sequence[Item], tokenizer: Tokenizer, config: LoraConfig, max_length: int
+) -> tuple[list[Example], list[str], list[str]]:
+    """Return the examples, the ids of shortened items and the ids of those left out."""
+    examples: list[Example] = []
+    cut: list[str] = []
+    left_out: list[str] = []
+    for item in items:
+        if not item.expected:
+            raise DataError(f'item "{item.id}" has no answer; training needs one for every item')
+        if not item.input and tokenizer.bos_id is None:
+            raise DataError(f'item "{item.id}" has no prompt; training needs one for every item')
+        try:
+            rendered = completion_datum(
+                tokenizer, item.input, item.expected, max_length=max_length, on_overflow=config.on_overflow
+            )
+        except DataError:  # with prompt and answer there, it can only be too long
+            left_out.append(item.id)
+            continue
+        if rendered.truncated:
+            cut.append(item.id)
+        examples.append(Example(item.id, rendered.datum, sum(rendered.datum.weights)))
+    if not examples:
+        raise DataError(
+            f"none of the {len(items)} training items fits into {max_length} tokens; "
+            "raise max_length, use a model with a longer window, or shorten the items"
+        )
+    return examples, cut, left_out
+
+
+def _tell(count: int, cut: list[str], left_out: list[str], max_length: int) -> None:
+    for what, ids in (("shortened the prompts", cut), ("left out", left_out)):
+        if ids:
+            events.decision(
+                f"{what} of {len(ids)} of {count} training items"
+                if ids is cut
+                else f"{what} {len(ids)} of {count} training items",
+                f"they are longer than {max_length} tokens: {_listed(ids)}",
+                metadata={"items": len(ids), "max_length": max_length},
+            )
+
+
+def _listed(ids: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return ", ".join(ids[:most]) + more
+
+
+def _hold_out(examples: list[Example], config: LoraConfig) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    if config.validation_fraction == 0:
+        return tuple(examples), ()
+    count = len(examples)
+    if count < 2:
+        raise DataError(f"validation_fraction needs at least 2 items, got {count}; set it to 0 or give more items")
+    size = min(max(round(count * config.validation_fraction), 1), count - 1)
+    held = set(permutation(count, config.seed, purpose="validation")[:size])
+    train = tuple(example for index, example in enumerate(examples) if index not in held)
+    return train, tuple(examples[index] for index in sorted(held))
+
+
+def _digest(items: Iterable[Item]) -> str:
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(msgspec.json.encode((item.id, item.input, item.expected)) + b"\n")
+    return digest.hexdigest()

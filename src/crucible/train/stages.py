@@ -1,0 +1,116 @@
+"""The stage `supervised_train` (alias `train`): LoRA-tunes the base model on the items of the run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from crucible.backends import Backend, get_backend
+from crucible.data import Dataset
+from crucible.errors import ContractError
+from crucible.ir import Experiment, LoraConfig, atomic_write, to_dict
+from crucible.pipeline import Context, StageBase
+from crucible.train.records import TrainResult
+from crucible.train.resolution import SupervisedTrainOptions, TrainNaming, problems, resolve
+from crucible.train.trainer import Trainer
+
+__all__ = ["SupervisedTrainOptions", "SupervisedTrainStage"]
+
+
+class SupervisedTrainStage(StageBase):
+    """Train a LoRA adapter on the training items.
+
+    Provides the resources `sampler.<model>` and `sampler.base`. Writes checkpoints, the adapter (artifact
+    `adapter.<model>`) and the loss of every step (artifact `history.<model>`) below `train/<model>`, and the resolved
+    configuration, losses and counts to the metric `train.<model>`. A run that was interrupted goes on from the newest
+    good checkpoint.
+    """
+
+    name: ClassVar[str] = "supervised_train"
+    Options: ClassVar[type[BaseModel]] = SupervisedTrainOptions
+
+    def check(self, experiment: Experiment, options: TrainNaming) -> list[tuple[str, str]]:
+        """Return what of the document's training cannot be carried out, as (path, message)."""
+        return problems(experiment, options)
+
+    def run(self, context: Context, options: TrainNaming) -> Context:
+        """Train one adapter.
+
+        Raises:
+            ContractError: No stage provides the dataset, or the model's name was used before.
+            DataError: The dataset cannot be trained on.
+            BackendError: The base model cannot be loaded.
+            TrainError: Training cannot go on.
+            StoreError: A file cannot be written.
+        """
+        model = options.model
+        if context.has_metric(f"train.{model}"):
+            raise ContractError(f'"{model}" was trained before in this run; give this stage another model name')
+        dataset: Dataset = context.resource(options.dataset)
+        config = resolve(context.experiment, options, len(dataset))
+        backend = get_backend(context.experiment.backend)
+        folder = context.workspace / "train" / model
+        with Trainer.start(config, backend, workspace=folder, name=model) as trainer:
+            result = trainer.train(dataset, resume=True)
+            adapter = trainer.save("adapter")
+            context = context.put_resource(f"sampler.{model}", trainer.create_sampler())
+        history = atomic_write(folder / "history.json", json.dumps(_history(result)))
+        context = context.add_file(f"history.{model}", history, media_type="application/json").add_file(
+            f"adapter.{model}", adapter.local_path / "adapter_model.safetensors"
+        )
+        context = context.put_metric(f"train.{model}", _facts(config, dataset, result))
+        return _with_base(context, backend, config)
+
+    def rebuild(self, context: Context, options: TrainNaming) -> Context:
+        """Load the adapter that an interrupted run has trained.
+
+        Raises:
+            CheckpointError: Its files are damaged.
+            BackendError: The base model cannot be loaded.
+        """
+        facts: dict[str, Any] = context.get_metric(f"train.{options.model}")
+        config = LoraConfig.read(facts["config"], source=f"train.{options.model}")
+        backend = get_backend(context.experiment.backend)
+        folder = context.artifact_path(f"adapter.{options.model}").parent
+        session = backend.start_session(config)
+        try:
+            session.load_checkpoint(folder).result()
+            context = context.put_resource(f"sampler.{options.model}", session.create_sampler())
+        finally:
+            session.close()
+        return _with_base(context, backend, config)
+
+
+def _with_base(context: Context, backend: Backend, config: LoraConfig) -> Context:
+    if context.has_resource("sampler.base"):
+        return context
+    return context.put_resource("sampler.base", backend.create_sampler(config.base_model))
+
+
+def _facts(config: LoraConfig, dataset: Dataset, result: TrainResult) -> dict[str, Any]:
+    validation_loss = result.kept.metrics.get("validation_loss")
+    return {
+        "config": to_dict(config),
+        "dataset": dataset.name,
+        "items": result.items,
+        "truncated": result.truncated,
+        "refused": result.refused,
+        "initial_loss": result.initial_loss,
+        "final_loss": result.final_loss,
+        "steps": result.steps,
+        "kept_step": result.kept.step,
+        "kept_validation_loss": validation_loss,
+        "parameters_trained": result.parameters_trained,
+        "tokens": result.tokens,
+    }
+
+
+def _history(result: TrainResult) -> list[dict[str, Any]]:
+    """Return one mapping a step, with the validation loss where there was a validation."""
+    measured = {record["step"]: record["loss"] for record in result.validation}
+    return [
+        {**record, **({"validation_loss": measured[record["step"]]} if record["step"] in measured else {})}
+        for record in result.history
+    ]
