@@ -1,0 +1,9 @@
+"""Results as Markdown, HTML and JSON: what was compared, whether it is real, how big it is, how sure.
+
+Shows numbers that others computed and tests nothing itself. `build_results` gathers plain data, `render` draws it.
+"""
+
+from crucible.report.collection import build_results
+from crucible.report.rendering import FORMATS, render
+
+__all__ = ["FORMATS", "build_results", "render"]

@@ -1,0 +1,54 @@
+"""What a reader has to know before relying on the scores: counted facts of the run, in words, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crucible.report import _reading as reading
+from crucible.report import number
+from crucible.report.findings import Evaluation
+from crucible.report.results import Results, Training
+
+__all__ = ["cautions"]
+
+
+def cautions(results: Results) -> list[str]:
+    """Return one sentence for each thing that could mislead; empty if the run recorded none."""
+    found = [*_overlap(results)]
+    for evaluation in results.evaluations:
+        found += _evaluation(evaluation)
+    for training in results.training:
+        found += _training(training)
+    return found
+
+
+def _overlap(results: Results) -> Iterator[str]:
+    overlap = reading.whole(results.data.get("overlap"))
+    if not overlap or results.data.get("on_overlap") == "drop":
+        return
+    items = next((reading.whole(part.facts.get("items")) for part in results.datasets if part.role == "test"), None)
+    of = f" of {number.count(items)}" if items is not None else ""
+    yield f"{number.count(overlap)}{of} test items are also training items: scores on them may show memory, not skill."
+
+
+def _evaluation(evaluation: Evaluation) -> Iterator[str]:
+    for score in evaluation.scores:
+        if score.failed:
+            of = f" of {number.count(score.attempted)}" if score.attempted is not None else ""
+            yield f"{evaluation.label}: {number.count(score.failed)}{of} items failed and have no {score.scorer}."
+    facts = evaluation.generation
+    items = reading.whole(facts.get("items"))
+    of = f" of {number.count(items)}" if items is not None else ""
+    if cut := reading.whole(facts.get("cut_answers")):
+        limit = reading.whole(facts.get("max_tokens"))
+        at = f" at {number.count(limit)} tokens" if limit is not None else ""
+        yield f"{evaluation.label}: {number.count(cut)}{of} answers were cut off{at}."
+    if truncated := reading.whole(facts.get("truncated_prompts")):
+        yield f"{evaluation.label}: {number.count(truncated)}{of} prompts were cut to fit the model's window."
+
+
+def _training(training: Training) -> Iterator[str]:
+    if truncated := reading.whole(training.facts.get("truncated")):
+        yield f"{training.model}: {number.count(truncated)} training items were cut to fit the model's window."
+    if refused := reading.whole(training.facts.get("refused")):
+        yield f"{training.model}: {number.count(refused)} training items were left out, too long for the window."

@@ -1,0 +1,115 @@
+"""Evaluations and contrasts from a run's metrics, as types; a part of an unknown shape is left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crucible.report import _reading as reading
+from crucible.report import verdict
+from crucible.report.findings import Contrast, Effect, Evaluation, OtherTest, Score, Side, Unit
+from crucible.report.titles import test_title
+
+__all__ = ["read_contrasts", "read_evaluation"]
+
+_FRACTIONS = frozenset({"exact_match", "schema_compliance", "field_f1", "number_match"})
+_COUNT_KEYS = ("attempted", "scored", "failed", "skipped")
+
+
+def read_evaluation(label: str, value: object, generation: object = None) -> Evaluation:
+    """Return one model's scores from the metrics `evaluate.<label>` and `generation.<label>`."""
+    scorers = {name: inner for name, inner in reading.mapping(value).items() if "mean" in reading.mapping(inner)}
+    scores = [_score(name, reading.mapping(inner)) for name, inner in scorers.items()]
+    return Evaluation(label=label, scores=scores, generation=reading.mapping(generation))
+
+
+def _score(name: str, value: dict[str, Any]) -> Score:
+    interval = reading.interval(value.get("interval"))
+    counts = {key: reading.whole(value.get(key)) for key in _COUNT_KEYS}
+    is_fraction = name in _FRACTIONS or (interval is not None and "wilson" in interval.method.lower())
+    unit: Unit = "fraction" if is_fraction else "value"
+    return Score(scorer=name, mean=reading.real(value.get("mean")), interval=interval, unit=unit, **counts)
+
+
+def read_contrasts(bench: dict[str, Any], evaluations: list[Evaluation]) -> list[Contrast]:
+    """Return the tested differences from the metric `bench`, each with its verdict in words.
+
+    Args:
+        bench: The metric; empty if the run made no comparison.
+        evaluations: Tell whether the compared score is a fraction.
+    """
+    metric = reading.text(bench.get("metric")) or ""
+    contrasts = [
+        _contrast(reading.mapping(value), bench, metric, evaluations)
+        for value in reading.listing(bench.get("contrasts"))
+    ]
+    for contrast in contrasts:
+        contrast.headline = verdict.headline(contrast)
+        contrast.sentence = verdict.sentence(contrast)
+    return contrasts
+
+
+def _contrast(value: dict[str, Any], bench: dict[str, Any], metric: str, evaluations: list[Evaluation]) -> Contrast:
+    baseline = reading.text(value.get("baseline")) or "baseline"
+    treatment = reading.text(value.get("treatment")) or "treatment"
+    scores = [verdict.find_score(evaluations, label, metric) for label in (baseline, treatment)]
+    is_fraction = metric in _FRACTIONS or any(score is not None and score.unit == "fraction" for score in scores)
+    alpha = reading.real(value.get("alpha"))
+    counts = {
+        name: found
+        for name, inner in reading.mapping(value.get("counts")).items()
+        if (found := reading.real(inner)) is not None
+    }
+    correction = reading.text(value.get("correction")) or reading.text(bench.get("correction"))
+    return Contrast(
+        name=reading.text(value.get("contrast")) or f"{treatment} vs {baseline}",
+        baseline=baseline,
+        treatment=treatment,
+        metric=metric,
+        verdict=reading.text(value.get("verdict")),
+        test=_title(value),
+        method=reading.text(value.get("method")) or "",
+        statistic=reading.real(value.get("statistic")),
+        p=reading.real(value.get("p")),
+        p_adjusted=reading.real(value.get("p_adjusted")),
+        correction=None if correction == "none" else correction,
+        comparisons=reading.whole(value.get("comparisons")),
+        alpha=alpha if alpha is not None else reading.real(bench.get("alpha")),
+        baseline_mean=reading.real(value.get("baseline_mean")),
+        treatment_mean=reading.real(value.get("treatment_mean")),
+        difference=reading.real(value.get("difference")),
+        interval=reading.interval(value.get("interval")),
+        effect=_effect(reading.mapping(value.get("effect"))),
+        n=reading.whole(value.get("n")),
+        counts=counts,
+        assumptions=[str(line) for line in reading.listing(value.get("assumptions"))],
+        wording=reading.text(value.get("wording")) or "",
+        failures=reading.text(value.get("failures")) or "",
+        also=[_other_test(reading.mapping(other)) for other in reading.listing(value.get("also"))],
+        sides=[_side(baseline, "baseline", value), _side(treatment, "treatment", value)],
+        unit="fraction" if is_fraction else "value",
+    )
+
+
+def _title(value: dict[str, Any]) -> str:
+    return test_title(reading.text(value.get("name")) or "")
+
+
+def _other_test(value: dict[str, Any]) -> OtherTest:
+    return OtherTest(
+        test=_title(value) or "unnamed test",
+        p=reading.real(value.get("p")),
+        interval=reading.interval(value.get("interval")),
+        refused=reading.text(value.get("refused")),
+    )
+
+
+def _effect(value: dict[str, Any]) -> Effect | None:
+    name = reading.text(value.get("name"))
+    if name is None:
+        return None
+    return Effect(name=name, value=reading.real(value.get("value")), interval=reading.interval(value.get("interval")))
+
+
+def _side(label: str, side: str, value: dict[str, Any]) -> Side:
+    counts = {key: reading.whole(reading.mapping(value.get(f"n_{key}")).get(side)) for key in _COUNT_KEYS}
+    return Side(label=label, **counts)

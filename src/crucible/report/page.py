@@ -1,0 +1,227 @@
+"""The report as one HTML file: no script, no request to anywhere, a policy that forbids both.
+
+Only draws; what a table or a sentence says is decided elsewhere. Every text passes through `markup.escape`. Charts
+stand in the page twice, drawn for a wide and for a narrow screen, and the style sheet shows one of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from functools import cache
+from importlib import resources
+
+from crucible.report import wording
+from crucible.report.answers import clip
+from crucible.report.findings import Contrast, Unit
+from crucible.report.forest_chart import Estimate, ForestAxis, difference_estimates, forest_chart, score_estimates
+from crucible.report.glossary import ABSENT_NOTE, SYNTHETIC_NOTE, TERMS
+from crucible.report.html_table import bullets, html_table
+from crucible.report.loss_chart import loss_chart
+from crucible.report.markup import Markup, element
+from crucible.report.results import Results, SampleItem
+from crucible.report.run_tables import (
+    configuration_tables,
+    dataset_tables,
+    environment_tables,
+    generation_table,
+    loss_table,
+    training_table,
+)
+from crucible.report.score_tables import comparison_tables, score_table
+
+__all__ = ["render_html"]
+
+_WIDTHS = (920, 360)  # px; each chart is drawn for a wide and for a narrow screen
+
+
+def render_html(results: Results) -> str:
+    """Return the whole page."""
+    style = _style()
+    sections = [section for section in _sections(results) if section is not None]
+    title = f"{results.experiment_id} · Crucible report" + (f" · {wording.SYNTHETIC}" if results.synthetic else "")
+    head = [
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", http_equiv="Content-Security-Policy", content=_policy(style)),
+        element("link", rel="icon", href="data:,"),
+        element("title", title),
+        element("style", Markup(style)),
+    ]
+    body = [_header(results, sections), element("main", *(section for _, section in sections)), _footer()]
+    page = element("html", element("head", *head), element("body", *body), lang="en")
+    return f"<!doctype html>\n{page}\n"
+
+
+@cache
+def _style() -> str:
+    return resources.files("crucible.report").joinpath("page.css").read_text(encoding="utf-8")
+
+
+def _policy(style: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+Section = tuple[tuple[str, str], Markup]
+
+
+def _sections(results: Results) -> list[Section | None]:
+    tables = [table for table in (score_table(results), *comparison_tables(results)) if table is not None]
+    return [
+        _section("verdict", "Verdict", _verdict(results)),
+        _section("scores-and-differences", "Scores and differences", [*_forests(results), *map(html_table, tables)]),
+        _section("training-loss", "Training", _training(results)),
+        _section("answers", "Sample answers", _answers(results)),
+        _section("provenance", "Data", [html_table(table) for table in dataset_tables(results)]),
+        _section("configuration", "Configuration", _configuration(results)),
+        _section("reproduce", "Reproduce", _reproduce(results)),
+        _section("missing", "Not in this report", [bullets(results.missing)] if results.missing else []),
+    ]
+
+
+def _section(key: str, title: str, parts: list[Markup]) -> Section | None:
+    if not parts:
+        return None
+    heading = element("h2", title, id=key)
+    return (key, title), element("section", heading, *parts, aria_labelledby=key)
+
+
+def _header(results: Results, sections: list[Section]) -> Markup:
+    parts = [
+        element("p", "Experiment report", class_="kicker"),
+        element("h1", results.experiment_id),
+        *([element("p", results.description, class_="lead")] if results.description else []),
+        element("p", wording.tool_line(results), class_="quiet"),
+    ]
+    if results.synthetic:
+        words = element("p", element("strong", wording.SYNTHETIC), SYNTHETIC_NOTE)
+        parts.append(element("div", words, class_="stamp", role="note", aria_label="Synthetic data"))
+    names = [*(name for name, _ in sections), ("terms", "Terms")]
+    links = [element("li", element("a", title, href=f"#{key}")) for key, title in names]
+    parts.append(element("nav", element("ul", *links), aria_label="Sections"))
+    return element("header", *parts)
+
+
+def _footer() -> Markup:
+    terms = [markup for term, meaning in TERMS for markup in (element("dt", term), element("dd", meaning))]
+    heading = element("h2", "Terms", id="terms")
+    return element("footer", heading, element("dl", *terms, class_="terms"), element("p", ABSENT_NOTE, class_="quiet"))
+
+
+def _verdict(results: Results) -> list[Markup]:
+    if not results.contrasts:
+        return [element("p", wording.NOT_TESTED), *_cautions(results)]
+    return [*(_contrast(contrast) for contrast in results.contrasts), *_cautions(results)]
+
+
+def _cautions(results: Results) -> list[Markup]:
+    if not results.cautions:
+        return []
+    return [element("h3", wording.CAUTIONS), element("ul", *(element("li", line) for line in results.cautions))]
+
+
+def _contrast(contrast: Contrast) -> Markup:
+    class_ = "verdict is-difference" if contrast.verdict == "difference" else "verdict"
+    name = [element("p", contrast.name, class_="kicker")] if wording.is_named(contrast) else []
+    return element(
+        "div", *name, element("h3", contrast.headline), element("p", _tied(contrast.sentence)), class_=class_
+    )
+
+
+def _tied(text: str) -> str:
+    """Keep a number and its unit, and p and its value, on one line."""
+    return re.sub(r"(?<=\bp) ([<>=]) (?=\d)|(?<=[\d%]) (?=points|items|interval)", _no_break, text)
+
+
+def _no_break(match: re.Match[str]) -> str:
+    return match.group().replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _forests(results: Results) -> list[Markup]:
+    figures: list[Markup] = []
+    scorers = dict.fromkeys(score.scorer for evaluation in results.evaluations for score in evaluation.scores)
+    for index, scorer in enumerate(sorted(scorers, key=lambda name: name != results.metric)):
+        units = [s.unit for e in results.evaluations for s in e.scores if s.scorer == scorer]
+        unit: Unit = "fraction" if "fraction" in units else "value"
+        axis = ForestAxis(f"{scorer} by model", f"{scorer}, %" if unit == "fraction" else scorer, unit)
+        caption = "Dot: mean over the scored items; line: its interval."
+        figures += _forest(score_estimates(results, scorer), axis, caption, f"forest-{index}", results)
+    if results.contrasts:
+        unit = results.contrasts[0].unit
+        words = "percentage points" if unit == "fraction" else results.metric or "score"
+        axis = ForestAxis("Differences, treatment minus baseline", f"difference, {words}", unit, is_difference=True)
+        caption = "Dot: the difference, hollow where none was found; line: its interval."
+        figures += _forest(difference_estimates(results.contrasts), axis, caption, "differences", results)
+    return figures
+
+
+def _forest(rows: list[Estimate], axis: ForestAxis, caption: str, key: str, results: Results) -> list[Markup]:
+    stamp = wording.SYNTHETIC if results.synthetic else ""
+    charts = [forest_chart(rows, axis, width=w, key=f"{key}-{w}", stamp=stamp) for w in _WIDTHS]
+    return _figure(charts, axis.name, caption)
+
+
+def _figure(charts: list[Markup | None], title: str, caption: str) -> list[Markup]:
+    drawn = [chart for chart in charts if chart is not None]
+    words = element("figcaption", element("strong", f"{title}."), f" {caption}")
+    return [element("figure", *drawn, words)] if drawn else []
+
+
+def _training(results: Results) -> list[Markup]:
+    stamp = wording.SYNTHETIC if results.synthetic else ""
+    charts = [loss_chart(results.training, width=w, key=f"loss-{w}", stamp=stamp) for w in _WIDTHS]
+    tables = [table for table in (training_table(results), loss_table(results)) if table is not None]
+    return [*_figure(charts, "Training loss by step", wording.loss_caption(results)), *map(html_table, tables)]
+
+
+def _answers(results: Results) -> list[Markup]:
+    if results.samples is None or not results.samples.items:
+        return []
+    made = generation_table(results)
+    items = [*map(_item, results.samples.items)]
+    return [element("p", results.samples.rule, class_="quiet"), *items, *([html_table(made)] if made else [])]
+
+
+def _item(item: SampleItem) -> Markup:
+    rows = [("Input", item.input, ""), ("Expected", item.expected, "")]
+    rows += [(answer.label, wording.answer_text(answer), wording.score_line(answer)) for answer in item.answers]
+    drawn = [_answer_row(name, text, note) for name, text, note in rows if text is not None]
+    body = element("tbody", *drawn, role="rowgroup")
+    caption = element("caption", f"Item {item.id}")
+    return element("div", element("table", caption, body, role="table"), class_="table stacked answers item")
+
+
+def _answer_row(name: str, text: str, note: str) -> Markup:
+    words = element("pre", clip(text), class_="wrapped", dir="auto")
+    under = element("span", note, class_="note") if note else Markup()
+    head = element("th", name, scope="row", role="rowheader")
+    return element("tr", head, element("td", words, under, role="cell"), role="row")
+
+
+def _configuration(results: Results) -> list[Markup]:
+    parts = [html_table(table) for table in configuration_tables(results)]
+    if results.configuration:
+        parts.append(element("h3", wording.DOCUMENT))
+        parts.append(_scrolling(wording.document_text(results), "The experiment document"))
+    if results.other:
+        parts.append(element("h3", "Other recorded metrics"))
+        text = json.dumps(results.other, ensure_ascii=False, indent=2)
+        parts.append(_scrolling(text, "Other recorded metrics"))
+    return parts
+
+
+def _scrolling(text: str, label: str) -> Markup:
+    return element("pre", text, class_="tall", tabindex=0, role="region", aria_label=label)
+
+
+def _reproduce(results: Results) -> list[Markup]:
+    parts: list[Markup] = []
+    if results.provenance.command:
+        parts.append(element("p", "Run this where the experiment's files are; one click selects the whole command."))
+        command = element("code", results.provenance.command)
+        parts.append(element("pre", command, class_="command wrapped", tabindex=0, role="region", aria_label="Command"))
+    return [*parts, *(html_table(table) for table in environment_tables(results))]

@@ -1,0 +1,101 @@
+"""The HTML report in a real browser: it shows everything, complains of nothing and asks for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright import sync_api as playwright
+
+from crucible.pipeline import Context
+from crucible.report import build_results, render
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[playwright.Browser]:
+    """Start Debian's chromium without a window."""
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def address(whole_run: Context, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Write the report of a whole run, and return its address."""
+    path: Path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(render(build_results(whole_run), "html"), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("width", [1100, 400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_report_in_a_browser(
+    browser: playwright.Browser, address: str, scheme: Literal["light", "dark"], width: int
+) -> None:
+    """No message, no request but for the page itself, no sideways scrolling; verdict, tables and charts are visible."""
+    messages: list[str] = []
+    requests: list[str] = []
+    view = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = view.new_page()
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(address)
+    assert messages == []
+    assert [url for url in requests if not url.startswith("data:")] == [address]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("h3", has_text="rank16 scores higher than base").is_visible()
+    assert page.get_by_role("table", name="Scores on the held-out items").is_visible()
+    charts = page.locator("svg").all()
+    assert [chart.is_visible() for chart in charts].count(True) == 4
+    loss = page.get_by_role("img", name="Training loss by step").first
+    assert loss.is_visible()
+    box = loss.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 22, 26)")
+    assert page.evaluate(TEXT_OUTSIDE_CHARTS) == []
+    view.close()
+
+
+def test_print_is_light_and_whole(browser: playwright.Browser, address: str) -> None:
+    """On paper the colours are those of light, long blocks are unrolled, and a PDF comes out."""
+    view = browser.new_context(color_scheme="dark")
+    page = view.new_page()
+    page.goto(address)
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.querySelector('pre.tall')).maxHeight") == "none"
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    view.close()
+
+
+def test_one_click_selects_the_command(browser: playwright.Browser, address: str) -> None:
+    """The reproduction command can be copied as a whole, without a script."""
+    view = browser.new_context()
+    page = view.new_page()
+    page.goto(address)
+    page.locator("pre.command").click()
+    assert (
+        page.evaluate("getSelection().toString()")
+        == "crucible run examples/quickstart.yaml --set training_config.seed=0"
+    )
+    view.close()
+
+
+TEXT_OUTSIDE_CHARTS = """
+[...document.querySelectorAll('svg')].filter(svg => svg.checkVisibility()).flatMap(svg => {
+  const frame = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll('text')].filter(text => {
+    const box = text.getBoundingClientRect();
+    return box.left < frame.left - 1 || box.right > frame.right + 1 || box.bottom > frame.bottom + 1;
+  }).map(text => text.textContent);
+})
+"""
