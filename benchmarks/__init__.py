@@ -1,0 +1,1 @@
+"""Measurements that `benchmarks/RESULTS.md` reports; `make bench` runs them."""
