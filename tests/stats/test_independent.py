@@ -67,7 +67,7 @@ def test_forcing_welch_on_zeros_and_ones(word: str) -> None:
     """`ttest` is Welch's here."""
     result = stats.compare([0, 0, 1, 0], [1, 1, 1, 0], test=word)
     assert result.name == "welch"
-    assert "forced by the caller" in result.method
+    assert "named by the caller" in result.method
 
 
 def test_fisher_cannot_be_forced_on_other_scores() -> None:

@@ -87,7 +87,7 @@ def test_forcing_a_test_works() -> None:
     for word in ("ttest", "t_test", "paired_ttest", "Paired-T-Test"):
         result = stats.compare_paired(x, y, test=word)
         assert result.name == "paired_ttest"
-        assert "forced by the caller" in result.method
+        assert "named by the caller" in result.method
     assert stats.compare_paired(x, y, test="bootstrap").name == "bootstrap"
     assert stats.compare(dict(enumerate(x)), dict(enumerate(y)), test="mcnemar").name == "mcnemar"
 

@@ -413,3 +413,16 @@ def test_a_real_runner(tmp_path: Path, collector: Collector) -> None:
     ]
     assert collector.chain[5].reasoning == "ValueError: no good"
     assert collector.chain[6].metadata["error_type"] == "ValueError"
+
+
+def test_building_the_base_model_is_told_once(collector: Collector) -> None:
+    """A base model that was built on this machine is in the chain, with what it took and what it was trained on."""
+    about = {"base_model": "crucible/tiny", "synthetic": True}
+    with events.span("crucible_train.base_build", about) as span:
+        span.measure(loss=0.5, steps=900)
+    with events.span("crucible_train.base_build"):
+        pass
+    first, second = collector.chain
+    assert (first.type, first.decision) == ("model_loaded", "Built crucible/tiny and kept it in the cache")
+    assert first.reasoning == "900 steps of pre-training on synthetic text, loss 0.5000"
+    assert second.reasoning == "A few steps of pre-training"

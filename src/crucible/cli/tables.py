@@ -54,6 +54,10 @@ def print_findings(console: Console, metrics: Mapping[str, Any]) -> None:
     for label, scorers in metrics.items():
         if label.startswith("evaluate."):
             rows.extend(_scores(label.removeprefix("evaluate."), scorers))
+    if rows and metrics.get("data", {}).get("synthetic"):
+        console.print(
+            Text("\nSYNTHETIC DATA: made by a generator; the scores say nothing about real data", style="yellow")
+        )
     if rows:
         columns = ("model", "score", "mean", "interval", "tried", "scored", "failed", "skip")
         console.print(table("What was measured", columns, rows))

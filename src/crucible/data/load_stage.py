@@ -127,8 +127,10 @@ def _facts_of(dataset: Dataset) -> dict[str, Any]:
 
 
 def _explain(ref: DatasetRef, loaded: TrainTest) -> None:
+    made_up = loaded.train.provenance.synthetic or loaded.test.provenance.synthetic
+    kind = "synthetic items" if made_up else "items"
     events.decision(
-        f"test on {len(loaded.test)} items of {ref.name}, train on {len(loaded.train)}",
+        f"test on {len(loaded.test)} {kind} of {ref.name}, train on {len(loaded.train)}",
         f"test items: {loaded.test_from}",
         type="data_selected",
         metadata={"train": len(loaded.train), "test": len(loaded.test)},

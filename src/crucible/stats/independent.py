@@ -65,7 +65,7 @@ def compare(
             f'test "{test}" is not available for independent scores; available: {", ".join(INDEPENDENT_TESTS)}; '
             "for scores of the same items use compare_paired()"
         )
-    why = "forced by the caller"
+    why = "named by the caller"
     if name == "auto":
         binary = is_binary(x, y)
         name = "fisher" if binary else "welch"

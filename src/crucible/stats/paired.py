@@ -63,7 +63,7 @@ def compare_paired(
     name = "paired_ttest" if name == "ttest" else name
     if name not in PAIRED_TESTS:
         raise StatsError(f'test "{test}" is not available for paired scores; available: {", ".join(PAIRED_TESTS)}')
-    why = "forced by the caller"
+    why = "named by the caller"
     if name == "auto":
         name, why = _choose(x, y)
     if name == "mcnemar":

@@ -161,6 +161,18 @@ def _evaluated(event: events.Event) -> Words:
     return Words("metric_recorded", f"Evaluated {known.get('model') or 'the model'}", reasoning, known)
 
 
+def _base_built(event: events.Event) -> Words:
+    """Tell that a base model was built on this machine, which happens once."""
+    known = _facts(event)
+    steps = f"{known['steps']} steps" if known.get("steps") is not None else "A few steps"
+    text = " on synthetic text" if known.get("synthetic") else ""
+    loss = f", loss {_number(known['loss'])}" if known.get("loss") is not None else ""
+    name = known.get("base_model") or "the base model"
+    return Words(
+        "model_loaded", f"Built {name} and kept it in the cache", f"{steps} of pre-training{text}{loss}", known
+    )
+
+
 def _decided(event: events.Event) -> Words:
     """Tell a decision in the words of who took it (`events.decision`)."""
     known = _facts(event)
@@ -194,6 +206,7 @@ def _number(value: Any) -> str:
 SPEAKERS = {
     "crucible_train.epoch.stop": _epoch_completed,
     "crucible_train.checkpoint.saved": _checkpoint_saved,
+    "crucible_train.base_build.stop": _base_built,
     "crucible_data.evaluation.stop": _evaluated,
     "crucible_trace.decision.made": _decided,
     "causal_trace.decision.made": _decided,
