@@ -202,8 +202,11 @@ plain = st.recursive(
 )
 
 
+printable = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=12)
+
+
 @given(
-    name=words,
+    name=printable,
     options=st.dictionaries(words, plain, max_size=3) | st.none(),
     tags=st.lists(words, max_size=3) | st.none(),
     enabled=st.booleans(),
@@ -240,7 +243,7 @@ def test_content_hash_ignores_key_order() -> None:
 
 def test_values_that_are_not_json_are_refused() -> None:
     """An object, or a number that JSON has not, is a problem and not a crash."""
-    with complains("plain JSON"):
+    with complains("metadata.x: expected a plain JSON value"):
         ir.Experiment.read({**MINIMAL, "metadata": {"x": object()}})
     with pytest.raises(SpecErrors):
         ir.TrainingConfig.read(
@@ -257,7 +260,22 @@ def test_overrides_set_single_values() -> None:
     assert data["metadata"] == {"deep": {"x": [1, "no"]}}
 
 
-@pytest.mark.parametrize("override", ["novalue", "=1", "pipeline[9].x=1", "id.x=1", "a=[1", "a[b]=1", "pipeline.x=1"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "novalue",
+        "=1",
+        "pipeline[9].x=1",
+        "id.x=1",
+        "a=[1",
+        "a[b]=1",
+        "pipeline.x=1",
+        "a..b=1",
+        ".id=1",
+        "id.=1",
+        "pipeline[0]x=1",
+    ],
+)
 def test_bad_overrides_are_named(override: str) -> None:
     """An override that leads nowhere is refused by name."""
     with pytest.raises(SpecError):

@@ -7,7 +7,7 @@ from crucible.ir.artifact import ArtifactRef
 from crucible.ir.experiment import Experiment, OutputSpec, StageDef
 from crucible.ir.files import atomic_write, file_sha256, sync_folder
 from crucible.ir.lora import LoraConfig
-from crucible.ir.model import Model, Seq, did_you_mean, format_path, spec_errors_of
+from crucible.ir.model import Model, Seq, did_you_mean, format_path, read_plain, spec_errors_of
 from crucible.ir.outcome import Failed, Interval, Outcome, Scored, Skipped, outcome_from_dict, outcome_to_dict
 from crucible.ir.override import apply_overrides
 from crucible.ir.read import (
@@ -16,6 +16,7 @@ from crucible.ir.read import (
     from_json,
     json_schema,
     load,
+    parse_json,
     read_mapping,
     to_dict,
     to_json,
@@ -56,7 +57,9 @@ __all__ = [
     "load",
     "outcome_from_dict",
     "outcome_to_dict",
+    "parse_json",
     "read_mapping",
+    "read_plain",
     "spec_errors_of",
     "sync_folder",
     "to_dict",

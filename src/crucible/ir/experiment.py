@@ -28,7 +28,7 @@ class StageDef(Model):
 class OutputSpec(Model):
     """A result to hand out, in one or more formats."""
 
-    name: str = Field(min_length=1, description="Name of the output.")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$", description="Name of the output, and of its file.")
     formats: Seq[str] = Field(default=("markdown",), description="markdown, html, json.")
     sink: str = Field(default="file", description="file or stdout.")
     options: dict[str, Any] | None = Field(default=None, description="Options of the sink.")
@@ -38,7 +38,7 @@ class Experiment(Model):
     """A whole experiment: data, pipeline, training, statistics, outputs."""
 
     schema_version: Literal[1] = Field(default=SCHEMA_VERSION, description="Version of this format.")
-    id: str = Field(min_length=1, description="Name of the experiment.")
+    id: str = Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]*$", description="Name of the experiment.")
     backend: BackendRef = Field(description="Where models live.")
     pipeline: Seq[StageDef] = Field(min_length=1, description="Stages, in order.")
     description: str | None = Field(default=None, description="What question is asked.")

@@ -10,17 +10,19 @@ import difflib
 import json
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 from pydantic._internal._model_construction import ModelMetaclass
 
 from crucible.errors import SpecError, SpecErrors
 
-__all__ = ["Model", "Seq", "did_you_mean", "format_path", "spec_errors_of"]
+__all__ = ["Model", "Seq", "did_you_mean", "format_path", "read_plain", "spec_errors_of"]
 
 T = TypeVar("T")
+B = TypeVar("B", bound=BaseModel)
 Seq = Annotated[tuple[T, ...], Strict(strict=False)]
 """A tuple field that also takes a list."""
 
@@ -91,13 +93,46 @@ class Model(BaseModel, metaclass=_SpecMeta):
         Raises:
             SpecErrors: Every problem of `data`, each with its path.
         """
-        try:
-            return cls.model_validate_json(json.dumps(data))
-        except ValidationError as error:
-            raise SpecErrors(source or cls.__name__, spec_errors_of(error, cls)) from None
-        except (TypeError, ValueError) as error:
-            problem = SpecError(f"expected plain JSON values: {error}", code="type")
-            raise SpecErrors(source or cls.__name__, [problem]) from None
+        return read_plain(cls, data, source=source or cls.__name__)
+
+
+def read_plain(kind: type[B], data: Mapping[str, Any], *, source: str, prefix: Sequence[str | int] = ()) -> B:
+    """Build any pydantic value from plain JSON-like data, strictly.
+
+    Args:
+        kind: What to build.
+        data: Mappings, lists, strings, finite numbers, booleans and None.
+        source: What is being read, for the message.
+        prefix: Path parts in front of each problem's own.
+
+    Raises:
+        SpecErrors: Every problem of `data`, each with its path.
+    """
+    strange = [
+        SpecError(f"expected a plain JSON value, got {_show(value)}", path=format_path((*prefix, *path)), code="type")
+        for path, value in _not_plain(data, ())
+    ]
+    if strange:
+        raise SpecErrors(source, strange)
+    try:
+        return kind.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise SpecErrors(source, spec_errors_of(error, kind, prefix)) from None
+
+
+def _not_plain(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield path and value of everything that JSON has no word for."""
+    if isinstance(value, Mapping):
+        for key, inner in cast("Mapping[Any, Any]", value).items():
+            if isinstance(key, str):
+                yield from _not_plain(inner, (*path, key))
+            else:
+                yield path, key
+    elif isinstance(value, (list, tuple)):
+        for place, inner in enumerate(cast("Sequence[Any]", value)):
+            yield from _not_plain(inner, (*path, place))
+    elif not (value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and isfinite(value))):
+        yield path, value
 
 
 def spec_errors_of(error: ValidationError, model: type[BaseModel], prefix: Sequence[str | int] = ()) -> list[SpecError]:
@@ -140,6 +175,8 @@ def _word(detail: Any, model: type[BaseModel], loc: tuple[str | int, ...]) -> tu
         code, message = "range", f"expected a value {words} {context[key]}, got {got}"
     elif kind in ("string_too_short", "too_short"):
         code, message = "empty", f"must not be empty, got {got}"
+    elif kind == "string_pattern_mismatch":
+        code, message = "pattern", f"expected text that fits {context['pattern']}, got {got}"
     elif kind == "value_error":
         code, message = "invalid", str(context["error"])
     return code, message

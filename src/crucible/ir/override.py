@@ -12,6 +12,7 @@ from crucible.ir.yaml_text import parse_yaml
 __all__ = ["apply_overrides"]
 
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_PATH = re.compile(r"[^.\[\]]+(\[\d+\])*(\.[^.\[\]]+(\[\d+\])*)*")
 
 
 def apply_overrides(data: dict[str, Any], overrides: Iterable[str]) -> None:
@@ -38,10 +39,10 @@ def apply_overrides(data: dict[str, Any], overrides: Iterable[str]) -> None:
 
 
 def _parts(path: str) -> list[str | int]:
-    found = list(_PART.finditer(path))
-    if "".join(match.group(0) for match in found) != path.replace(".", ""):
+    """Return `["a", 2, "b"]` for `a[2].b`; empty for anything else."""
+    if not _PATH.fullmatch(path):
         return []
-    return [int(match.group(2)) if match.group(2) else match.group(1) for match in found]
+    return [int(place) if place else name for name, place in _PART.findall(path)]
 
 
 def _assign(data: dict[str, Any], parts: list[str | int], value: Any, path: str) -> None:

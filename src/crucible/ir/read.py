@@ -22,6 +22,7 @@ __all__ = [
     "from_json",
     "json_schema",
     "load",
+    "parse_json",
     "read_mapping",
     "to_dict",
     "to_json",
@@ -57,7 +58,7 @@ def from_json(text: str, kind: type[M]) -> M:
         SpecErrors: The text is not JSON, or does not fit the type.
     """
     try:
-        data = json.loads(text, object_pairs_hook=_unique)
+        data = parse_json(text)
     except ValueError as error:
         raise SpecErrors(kind.__name__, [SpecError(f"not valid JSON: {error}", code="syntax")]) from None
     return kind.read(_mapping(data, kind.__name__))
@@ -96,7 +97,7 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
         raise _problem(path, f"is not UTF-8 text (byte {error.start})", "syntax") from None
     if path.suffix == ".json":
         try:
-            return _mapping(json.loads(text, object_pairs_hook=_unique), str(path))
+            return _mapping(parse_json(text), str(path))
         except ValueError as error:
             raise _problem(path, f"is not valid JSON: {error}", "syntax") from None
     try:
@@ -107,6 +108,22 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
 
 def _problem(source: Path, message: str, code: str) -> SpecErrors:
     return SpecErrors(str(source), [SpecError(message, code=code)])
+
+
+def parse_json(text: str) -> Any:
+    """Return the plain data of a JSON text; keys are unique and numbers are numbers.
+
+    Raises:
+        ValueError: The text is not JSON of this kind.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

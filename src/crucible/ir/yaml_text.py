@@ -36,8 +36,10 @@ def parse_yaml(text: str) -> Any:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise ValueError(f"{place}{error.problem or error.context}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ValueError(str(error)) from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:  # values that a tag does not fit
+        raise ValueError(f"a value does not fit its tag ({error})") from None
 
 
 def dump_yaml(data: Any) -> str:

@@ -9,10 +9,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from crucible.errors import SpecError, SpecErrors
-from crucible.ir import Experiment, Model, spec_errors_of
+from crucible.ir import Experiment, Model, read_plain
 from crucible.pipeline.context import Context
 
 __all__ = ["NoOptions", "Stage", "StageBase", "StageOptions", "parse_options", "stage"]
@@ -101,15 +100,7 @@ def parse_options(chosen: Stage, options: Mapping[str, Any] | None, *, path: str
     Raises:
         SpecErrors: Every problem, each with its path.
     """
-    import json
-
-    try:
-        return chosen.Options.model_validate_json(json.dumps(dict(options or {})))
-    except ValidationError as error:
-        raise SpecErrors(chosen.name, spec_errors_of(error, chosen.Options, (path,))) from None
-    except (TypeError, ValueError) as error:
-        problem = SpecError(f"expected plain JSON values: {error}", path=path, code="type")
-        raise SpecErrors(chosen.name, [problem]) from None
+    return read_plain(chosen.Options, options or {}, source=chosen.name, prefix=(path,))
 
 
 StageFunction = Callable[..., Context | Awaitable[Context]]
