@@ -371,7 +371,7 @@ def test_options_that_are_not_json_are_refused() -> None:
     """An object among the options is a problem with a path, not a crash."""
     with pytest.raises(SpecErrors) as caught:
         parse_options(Count(), {"by": object()}, path="pipeline[0].options")
-    assert "pipeline[0].options: expected plain JSON values" in str(caught.value)
+    assert "pipeline[0].options.by: expected a plain JSON value" in str(caught.value)
 
 
 def test_a_failing_rebuild_fails_the_resumed_run(tmp_path: Path) -> None:

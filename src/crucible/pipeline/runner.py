@@ -7,6 +7,7 @@ spans on the bus. A failing stage ends the run as a typed failure; a record that
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import dataclasses
 import functools
@@ -81,6 +82,9 @@ class RunResult:
         raise StageError(f"{place} failed: {self.failure.message}", run_id=self.run_id, stage=place) from self.error
 
 
+_STOPS = (asyncio.CancelledError, Cancelled, KeyboardInterrupt, SystemExit)
+
+
 class Runner:
     """Carries experiments through their stages.
 
@@ -132,7 +136,7 @@ class Runner:
             asyncio.CancelledError: The task was cancelled; the run is recorded as cancelled first.
             Cancelled: A stage stopped because it was asked to; the run is recorded as cancelled first.
         """
-        run_id = run_id or new_run_id()
+        run_id = new_run_id() if run_id is None else run_id
         if workspace is None:
             workspace = Path(tempfile.mkdtemp(prefix=f"crucible-{run_id}-"))
         context = Context(run_id=run_id, experiment=experiment, workspace=workspace)
@@ -179,7 +183,7 @@ class _Run:
                 for index, definition in enumerate(self.context.experiment.pipeline):
                     with events.scope(stage=definition.name, stage_index=index):
                         await self._one(index, definition, resume)
-        except (asyncio.CancelledError, Cancelled, KeyboardInterrupt):
+        except _STOPS:
             self._close("cancelled", None)
             raise
         except Exception as failed:  # noqa: BLE001  # a stage that failed, or a record that could not be written
@@ -220,7 +224,7 @@ class _Run:
             before = self.context
             with events.span("crucible_framework.stage", {"stage": definition.name, "stage_index": index}):
                 self.context = _checked(await self._call(chosen.run, options), before, chosen)
-        except (asyncio.CancelledError, Cancelled, KeyboardInterrupt):
+        except _STOPS:
             self._finish(record, "cancelled", time.monotonic_ns() - started, reason="the run was asked to stop")
             raise
         except Exception as error:
@@ -251,11 +255,12 @@ class _Run:
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
+            future.add_done_callback(_forget)
             self.cancellation.request()
+            events.emit("crucible_framework.run.cancelling")
             while not future.done():
-                await asyncio.wait([future])
-            if not future.cancelled():
-                future.exception()  # seen, so that nothing complains; the cancellation is what counts
+                with contextlib.suppress(asyncio.CancelledError):  # asking twice does not make it end sooner
+                    await asyncio.wait([future])
             raise
 
     def _finish(
@@ -283,6 +288,12 @@ def _checked(result: Any, before: Context, chosen: Stage) -> Context:
             f'stage "{chosen.name}" must return the new Context, got {type(cast("object", result)).__name__}'
         )
     return result
+
+
+def _forget(future: asyncio.Future[Any]) -> None:
+    """Look at what became of a cancelled stage, so that asyncio does not complain that nobody did."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _failure(error: BaseException) -> Failure:
