@@ -94,3 +94,23 @@ def quiet_bus() -> Iterator[None]:
     for handler_id in {*events.attached(), *events.handler_errors()}:
         events.attach(handler_id, "*", lambda _event: None)  # forgets its errors
         events.detach(handler_id)
+
+
+@pytest.fixture(scope="session")
+def base(crucible_cache: Path) -> Path:
+    """A base model of 30 pre-training steps, built by the product's own builder."""
+    from crucible.train.tiny_base import TinyBaseRecipe, build
+
+    recipe = TinyBaseRecipe(
+        steps=30,
+        batch_size=4,
+        warmup_steps=2,
+        vocab_size=320,
+        hidden_size=32,
+        intermediate_size=64,
+        layers=2,
+        heads=2,
+        window=256,
+        tokenizer_texts=60,
+    )
+    return build(recipe=recipe, cache=crucible_cache)

@@ -83,7 +83,7 @@ def test_bad_input_is_one_paragraph_and_exit_code_2(crucible: Crucible, argument
 
 def test_unknown_and_finished_runs(crucible: Crucible) -> None:
     """A run that is not there, and one that is complete, are bad input; no store at all says where it looked."""
-    assert "there is no store at .crucible" in crucible("runs", "list", code=1).stderr
+    assert "there is no store at .crucible" in crucible("runs", "list", code=2).stderr
     crucible("run", "checked.yaml")
     assert "there is no run" in crucible("resume", "zzz", code=2).stderr
     assert "there is no run" in crucible("trace", "show", "zzz", code=2).stderr
@@ -115,7 +115,7 @@ def test_stages_schema_and_version(crucible: Crucible) -> None:
     assert "rank" in crucible("stages", "supervised_train").stdout
     assert json.loads(crucible("stages", "bench", "--json").stdout)["required"] == ["contrasts"]
     assert set(json.loads(crucible("stages", "--json").stdout)) >= {"validate", "train"}
-    assert "properties" in json.loads(crucible("schema").stdout)
+    assert "properties" in json.loads(crucible("schema", "--json").stdout)
     assert "rank" in json.loads(crucible("schema", "LoraConfig").stdout)["properties"]
     assert crucible("version").stdout.startswith("crucible 0.1.0")
     assert json.loads(crucible("version", "--json").stdout)["crucible"] == "0.1.0"

@@ -11,28 +11,7 @@ from typing import Any
 
 import pytest
 
-from crucible.train.tiny_base import TinyBaseRecipe, build
-
 PROGRAM = Path(sys.executable).with_name("crucible")
-
-RECIPE = TinyBaseRecipe(
-    steps=30,
-    batch_size=4,
-    warmup_steps=2,
-    vocab_size=320,
-    hidden_size=32,
-    intermediate_size=64,
-    layers=2,
-    heads=2,
-    window=256,
-    tokenizer_texts=60,
-)
-
-
-@pytest.fixture(scope="session")
-def base(crucible_cache: Path) -> Path:
-    """A base model of 30 pre-training steps, built by the product's own builder."""
-    return build(recipe=RECIPE, cache=crucible_cache)
 
 
 class Place:

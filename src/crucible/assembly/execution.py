@@ -67,7 +67,7 @@ async def arun(
         raise SpecErrors(source or experiment.id, problems)
     opened = open_store(store)
     try:
-        run_id = run_id or new_run_id()
+        run_id = new_run_id() if run_id is None else run_id
         if command is None and source is not None:
             command = shlex.join(["crucible", "run", source])
         provenance = _provenance(experiment, opened, source, command)

@@ -7,6 +7,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,14 +18,15 @@ from rich.text import Text
 
 from crucible import __version__
 from crucible.cli import reading
-from crucible.cli.failure import INTERRUPTED, RUN_FAILED, complain, handled
+from crucible.cli.console import console as make_console
+from crucible.cli.failure import INTERRUPTED, RUN_FAILED, complain, deaf_to_interrupts, handled
 from crucible.cli.progress import RunProgress
-from crucible.cli.tables import print_findings, print_places
+from crucible.cli.tables import hint, print_findings, print_places
 from crucible.errors import Cancelled, SpecError, StageError
 from crucible.ir import Experiment
 from crucible.pipeline import RunResult, new_run_id
 
-__all__ = ["app", "main"]
+__all__ = ["app", "run_app"]
 
 app = typer.Typer(
     name="crucible",
@@ -71,7 +73,7 @@ def run(
 @app.command()
 @handled
 def demo(
-    seed: Annotated[int, typer.Option(min=0, help="Seed of data, order and initial weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of data, order and initial weights.")] = 0,
     store: StoreOption = None,
 ) -> None:
     """Run the quickstart: tune a tiny model on synthetic support tickets and test whether it got better."""
@@ -100,14 +102,15 @@ def _run_document(file: Path, overrides: list[str], store: str | None, *, as_jso
     if command is None:
         settings = [part for override in overrides for part in ("--set", override)]
         command = shlex.join(["crucible", "run", str(file), *settings])
-    console = _console(as_json=as_json)
+    console = make_console(stderr=as_json)
     _introduce(console, experiment, run_id)
     result = _follow(
         console,
         run_id,
+        store,
         lambda: assembly.run(experiment, store=store, run_id=run_id, source=str(file), command=command),
     )
-    _conclude(console, result, as_json=as_json)
+    _conclude(console, result, store, as_json=as_json)
 
 
 @app.command()
@@ -123,11 +126,12 @@ def resume(
     found = reading.find_run(run_id, store)
     whole = found.run_id
     if found.status == "completed":
-        raise SpecError(f"run {whole} is complete, so there is nothing to go on with; see: crucible runs show {whole}")
-    console = _console(as_json=as_json)
+        see = hint("runs show", whole, store)
+        raise SpecError(f"run {whole} is complete, so there is nothing to go on with; see: {see}")
+    console = make_console(stderr=as_json)
     console.print(Text(f"resuming {whole}"))
-    result = _follow(console, whole, lambda: assembly.resume(whole, store=store))
-    _conclude(console, result, as_json=as_json)
+    result = _follow(console, whole, store, lambda: assembly.resume(whole, store=store))
+    _conclude(console, result, store, as_json=as_json)
 
 
 @app.command()
@@ -160,17 +164,13 @@ def validate(file: FileArgument, overrides: SetOption = None, as_json: JsonOptio
 
 
 @app.command()
+@handled
 def version(as_json: JsonOption = False) -> None:
     """Print the version."""
     if as_json:
         typer.echo(json.dumps({"crucible": __version__, "python": platform.python_version()}))
     else:
         typer.echo(f"crucible {__version__} (Python {platform.python_version()})")
-
-
-def _console(*, as_json: bool) -> Console:
-    """Progress goes to stderr when stdout is for a program."""
-    return Console(stderr=as_json)
 
 
 def _introduce(console: Console, experiment: Experiment, run_id: str) -> None:
@@ -181,17 +181,17 @@ def _introduce(console: Console, experiment: Experiment, run_id: str) -> None:
         console.print(Text(experiment.description.strip(), style="dim"))
 
 
-def _follow(console: Console, run_id: str, work: Any) -> RunResult:
+def _follow(console: Console, run_id: str, store: str | None, work: Callable[[], RunResult]) -> RunResult:
     try:
         with RunProgress(console, run_id):
             return work()
     except (KeyboardInterrupt, Cancelled):
-        complain(f"run {run_id} was cancelled; what is done is kept. Go on with: crucible resume {run_id}")
+        deaf_to_interrupts()
+        complain(f"run {run_id} was cancelled; what is done is kept. Go on with: {hint('resume', run_id, store)}")
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _conclude(console: Console, result: RunResult, *, as_json: bool) -> None:
-    store = str(result.context.get_assign("provenance", {}).get("store", ""))
+def _conclude(console: Console, result: RunResult, store: str | None, *, as_json: bool) -> None:
     print_findings(console, result.context.metrics)
     print_places(console, result, store)
     if as_json:
@@ -203,11 +203,13 @@ def _conclude(console: Console, result: RunResult, *, as_json: bool) -> None:
     except StageError as error:
         what = str(error).rstrip()
         end = "" if what.endswith((".", "!", "?")) else "."
-        complain(f"{what}{end} Once that is mended, go on with: crucible resume {result.run_id}", error)
+        again = hint("resume", result.run_id, store)
+        advice = f"If the document is at fault, correct it and run it again; else go on with: {again}"
+        complain(f"{what}{end} {advice}", error)
     raise typer.Exit(RUN_FAILED)
 
 
-def main() -> None:
+def run_app() -> None:
     """Run the command line; `--debug` may stand anywhere."""
     if "--debug" in sys.argv[1:]:
         os.environ["CRUCIBLE_DEBUG"] = "1"

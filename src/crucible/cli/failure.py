@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
+import signal
 import traceback
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import typer
 
+from crucible.cli.console import silence
 from crucible.errors import Cancelled, CrucibleError, SpecError, SpecErrors
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "RUN_FAILED", "complain", "handled"]
+__all__ = ["BAD_INPUT", "INTERRUPTED", "RUN_FAILED", "complain", "deaf_to_interrupts", "handled"]
 
 RUN_FAILED = 1
 BAD_INPUT = 2
@@ -31,10 +32,11 @@ def handled(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except (KeyboardInterrupt, Cancelled):
+            deaf_to_interrupts()
             complain("interrupted")
             code = INTERRUPTED
         except BrokenPipeError:
-            sys.stdout = None  # the reader of our output is gone: nothing more to say
+            silence()  # the reader of our output is gone: nothing more to say
             code = RUN_FAILED
         except (SpecErrors, SpecError) as error:
             complain(str(error), error)
@@ -42,9 +44,18 @@ def handled(command: Callable[P, R]) -> Callable[P, R]:
         except CrucibleError as error:
             complain(str(error), error)
             code = RUN_FAILED
+        except OSError as error:
+            complain(f"the output cannot be written ({error.strerror or error})", error)
+            silence()
+            code = RUN_FAILED
         raise typer.Exit(code)
 
     return wrapped
+
+
+def deaf_to_interrupts() -> None:
+    """Ignore further Ctrl-C: the program is ending, and a second one would only leave a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def complain(message: str, error: BaseException | None = None) -> None:

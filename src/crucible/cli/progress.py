@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from crucible import events
 
@@ -16,12 +17,15 @@ __all__ = ["RunProgress"]
 
 _NAMES = (
     "crucible_framework.stage.*",
+    "crucible_framework.run.cancelling",
     "crucible_train.training.start",
     "crucible_train.batch.stop",
     "crucible_train.base_build.*",
     "crucible_data.dataset.loaded",
     "crucible_data.evaluation.*",
 )
+_WIDE = 90
+_BUILDING = "building the base, once"
 
 
 class RunProgress:
@@ -34,23 +38,14 @@ class RunProgress:
 
     def __init__(self, console: Console, run_id: str) -> None:
         self._console = console
+        self._handler_id = f"cli-progress-{run_id}"
         self._run_id = run_id
         self._lock = threading.Lock()
         self._task: TaskID | None = None
-        self._label = ""
+        self._stage = ""
+        self._subject = ""
         self._notes: list[str] = []
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[detail]}"),
-            TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._progress = Progress(*_columns(console), console=console, transient=True, disable=not console.is_terminal)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -63,61 +58,69 @@ class RunProgress:
         events.detach(self._handler_id)
         self._progress.stop()
 
-    @property
-    def _handler_id(self) -> str:
-        return f"cli-progress-{self._run_id}"
-
     def _on_event(self, event: events.Event) -> None:
         with self._lock:
-            room, _, what = event.name.partition(".")
-            if room == "crucible_framework":
+            _, _, what = event.name.partition(".")
+            if what.startswith("stage."):
                 self._on_stage(what, event)
-            elif what == "dataset.loaded":
-                synthetic = " (synthetic)" if event.metadata.get("synthetic") else ""
-                self._notes.append(f"{event.measurements['items']} {event.metadata['split']}{synthetic}")
-            elif what in ("training.start", "evaluation.start"):
-                self._label = str(event.metadata.get("model", ""))
-                self._show(0, event.metadata.get("total_steps") or event.metadata.get("total_items"), "")
-            elif what == "base_build.start":
-                self._label = f"building {event.metadata.get('base_model', 'the base model')}, once"
-            elif what in ("batch.stop", "base_build.progress"):
-                loss = event.measurements.get("loss", float("nan"))
-                self._show(event.measurements["step"], event.metadata.get("total_steps"), f"loss {loss:.3f}")
-            elif what == "evaluation.progress":
-                self._show(event.measurements["items"], event.metadata.get("total_items"), "")
-            elif what in ("base_build.stop", "evaluation.stop"):
-                self._note_end(what, event.measurements)
-
-    def _note_end(self, what: str, measurements: Any) -> None:
-        seconds = measurements["duration_ns"] / 1e9
-        if what == "base_build.stop":
-            self._notes.append(f"base model built in {seconds:.0f} s")
-        self._label = ""
+            else:
+                self._on_work(what, event.measurements, event.metadata)
 
     def _on_stage(self, what: str, event: events.Event) -> None:
-        name = str(event.metadata["stage"])
         if what == "stage.start":
-            self._label, self._notes = "", []
-            self._task = self._progress.add_task(escape(name), total=None, detail="")
+            self._stage, self._subject, self._notes = str(event.metadata["stage"]), "", []
+            self._task = self._progress.add_task(escape(self._stage), total=None, detail="getting ready")
             return
         mark = "[green]✓[/]" if what == "stage.stop" else "[red]✗[/]"
-        notes = f" [dim]{escape(', '.join(self._notes))}[/]" if self._notes else ""
         subject = f" {escape(self._subject)}" if self._subject else ""
+        notes = f" [dim]{escape(', '.join(self._notes))}[/]" if self._notes else ""
         seconds = event.measurements["duration_ns"] / 1e9
-        self._console.print(f"{mark} {escape(name)}{subject}{notes} [dim]{seconds:.1f} s[/]", highlight=False)
-        self._subject = ""
+        self._console.print(f"{mark} {escape(self._stage)}{subject}{notes} [dim]{seconds:.1f} s[/]", highlight=False)
         if self._task is not None:
             self._progress.remove_task(self._task)
             self._task = None
 
-    _subject = ""
+    def _on_work(self, what: str, measurements: Any, metadata: Any) -> None:
+        if what == "run.cancelling":
+            self._console.print("[yellow]stopping after the step under way …[/]", highlight=False)
+        elif what == "dataset.loaded":
+            synthetic = " (synthetic)" if metadata.get("synthetic") else ""
+            self._notes.append(f"{measurements['items']} {metadata['split']}{synthetic}")
+        elif what in ("training.start", "evaluation.start"):
+            self._subject = str(metadata.get("model", ""))
+            self._show(self._subject, 0, metadata.get("total_steps", metadata.get("total_items")), "")
+        elif what == "base_build.start":
+            self._show(_BUILDING, 0, metadata.get("total_steps"), "")
+        elif what == "base_build.progress":
+            self._show(_BUILDING, measurements["step"], metadata.get("total_steps"), _loss(measurements))
+        elif what == "base_build.stop":
+            self._notes.append(f"base model built in {measurements['duration_ns'] / 1e9:.0f} s")
+        elif what == "batch.stop":
+            self._show(self._subject, measurements["step"], metadata.get("total_steps"), _loss(measurements))
+        elif what == "evaluation.progress":
+            self._show(self._subject, measurements["items"], metadata.get("total_items"), "")
 
-    def _show(self, done: float, total: Any, detail: str) -> None:
+    def _show(self, label: str, done: float, total: Any, detail: str) -> None:
         if self._task is None:
             return
-        name = self._progress.tasks[-1].description.split(" · ", 1)[0] if self._progress.tasks else ""
-        if self._label:
-            self._subject = self._label if not self._label.startswith("building") else self._subject
-        text = f"{name} · {escape(self._label)}" if self._label else name
-        step = f"{done:.0f}/{total} {detail}" if total else f"{done:.0f} {detail}"
-        self._progress.update(self._task, description=text, completed=done, total=total, detail=step)
+        text = escape(f"{self._stage} · {label}" if label else self._stage)
+        step = f"{done:.0f}/{total}" if total else f"{done:.0f}"
+        self._progress.update(self._task, description=text, completed=done, total=total, detail=f"{step} {detail}")
+
+
+def _loss(measurements: Any) -> str:
+    return f"loss {measurements['loss']:.3f}"
+
+
+def _columns(console: Console) -> list[ProgressColumn]:
+    """Return the columns; on a narrow terminal the words give way, never step, loss and time left."""
+    bar: list[ProgressColumn] = [BarColumn(bar_width=20)] if console.width >= _WIDE else []
+    words = Column(no_wrap=True, overflow="ellipsis", ratio=1 if not bar else None)
+    return [
+        SpinnerColumn(),
+        TextColumn("{task.description}", table_column=words),
+        *bar,
+        TextColumn("{task.fields[detail]}", table_column=Column(no_wrap=True)),
+        TextColumn("ETA", table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+    ]

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from crucible.cli.console import console as make_console
 from crucible.cli.failure import handled
-from crucible.cli.tables import number, print_findings, relative, table
+from crucible.cli.tables import hint, number, print_findings, relative, table
 from crucible.errors import ContractError, SpecError, StoreError
 from crucible.ir import did_you_mean
 from crucible.pipeline import Registry, RunResult
@@ -35,7 +35,10 @@ RunArgument = Annotated[str, typer.Argument(help="Run id, or the unique beginnin
 
 @contextmanager
 def _reading(store: str | None) -> Generator[Store]:
-    opened = open_store(store, create=False)
+    try:
+        opened = open_store(store, create=False)
+    except StoreError as error:
+        raise SpecError(str(error), code="store") from error
     try:
         opened.runs.mark_orphans()
         yield opened
@@ -81,7 +84,7 @@ def _print_json(data: Any) -> None:
 @runs.command("list")
 @handled
 def runs_list(
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")] = 20,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -93,7 +96,7 @@ def runs_list(
         return
     rows = [(run.run_id, run.experiment_id, run.status, _when(run.started_at), _took(run)) for run in found]
     columns = ("run", "experiment", "status", "started", "took")
-    Console().print(table("", columns, rows) if rows else Text("no runs yet"))
+    make_console().print(table("", columns, rows) if rows else Text("no runs yet"))
 
 
 def _summary(run: StoredRun) -> dict[str, Any]:
@@ -126,7 +129,7 @@ def runs_show(run_id: RunArgument, store: StoreOption = None, as_json: JsonOptio
         data = {"stages": msgspec.to_builtins(records), "events": events, **msgspec.to_builtins(snapshot)}
         _print_json({**_summary(run), "definition": run.experiment, **data})
         return
-    console = Console()
+    console = make_console()
     console.print(Text(run.experiment_id, style="bold") + Text(f"  run {run.run_id}  {run.status}"))
     if run.failure:
         console.print(Text(f"{run.failure.type}: {run.failure.message}", style="red"))
@@ -141,7 +144,7 @@ def runs_show(run_id: RunArgument, store: StoreOption = None, as_json: JsonOptio
         )
         for record in records
     ]
-    console.print(table("Stages", ("#", "stage", "status", "attempt", "took", ""), rows))
+    console.print(table("Stages", ("#", "stage", "status", "attempt", "took", "what happened"), rows))
     print_findings(console, snapshot.metrics)
     files = [
         (name, relative(f"{run.workspace}/{entry['path']}"), entry["size_bytes"])
@@ -150,7 +153,7 @@ def runs_show(run_id: RunArgument, store: StoreOption = None, as_json: JsonOptio
     if files:
         console.print(table("Files", ("name", "path", "bytes"), files))
     console.print(
-        Text(f"\n{sum(events.values())} telemetry events; why: crucible trace show {run.run_id}", style="dim")
+        Text(f"\n{sum(events.values())} telemetry events; why: {hint('trace show', run.run_id, store)}", style="dim")
     )
 
 
@@ -169,7 +172,7 @@ def runs_diff(
     if as_json:
         _print_json(msgspec.to_builtins(compared))
         return
-    console = Console()
+    console = make_console()
     parts: tuple[tuple[str, list[Difference]], ...] = (
         ("Document", compared.experiment),
         ("Measured", compared.metrics),
@@ -211,6 +214,7 @@ def trace_show(run_id: RunArgument, store: StoreOption = None, as_json: JsonOpti
 @handled
 def schema(
     name: Annotated[str, typer.Argument(help="Type of the document, or `document` for all of it.")] = "document",
+    as_json: JsonOption = True,  # noqa: ARG001  # a schema is JSON in any case; scripts may say so
 ) -> None:
     """Print the JSON Schema of a type, for completion in editors."""
     from crucible import assembly, ir
@@ -240,7 +244,7 @@ def stages(
     if as_json:
         _print_json(entry)
         return
-    console = Console()
+    console = make_console()
     console.print(Text(name, style="bold"))
     for paragraph in entry["description"].split("\n\n"):
         console.print(Text(" ".join(paragraph.split())))
@@ -261,7 +265,7 @@ def _list_stages(registry: Registry, *, as_json: bool) -> None:
         _print_json(described)
         return
     rows = [(key, entry["description"].split("\n", 1)[0]) for key, entry in described.items()]
-    Console().print(table("", ("stage", "what it does"), rows))
+    make_console().print(table("", ("stage", "what it does"), rows))
 
 
 def _default(entry: dict[str, Any], key: str) -> str:

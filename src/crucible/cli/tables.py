@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from crucible.pipeline import RunResult
+from crucible.stats import show_p
 
-__all__ = ["interval", "number", "p_value", "print_findings", "print_places", "relative", "table"]
+__all__ = ["hint", "interval", "number", "p_value", "print_findings", "print_places", "relative", "table"]
+
+
+_FREE = frozenset({"", "contrast", "experiment", "meaning", "path", "type", "what happened", "what it does"})
+"""Columns of words, which may fold; ids, numbers and intervals stay in one piece."""
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -25,11 +31,9 @@ def number(value: Any, digits: int = 3) -> str:
     return str(value)
 
 
-def p_value(value: float | None) -> str:
-    """Return a p-value that never reads as zero."""
-    if value is None:
-        return "–"
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+def p_value(value: float | None, alpha: float) -> str:
+    """Return a p-value that never reads as zero, nor as on the other side of `alpha`."""
+    return "–" if value is None else show_p(value, alpha).removeprefix("p").removeprefix(" = ").strip()
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
@@ -37,7 +41,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     heading = f"\n{title}" if title else None
     made = Table(title=heading, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column not in _FREE)
     for row in rows:
         made.add_row(*(Text(str(cell)) for cell in row))
     return made
@@ -54,16 +58,30 @@ def print_findings(console: Console, metrics: Mapping[str, Any]) -> None:
     for label, scorers in metrics.items():
         if label.startswith("evaluate."):
             rows.extend(_scores(label.removeprefix("evaluate."), scorers))
-    if rows and metrics.get("data", {}).get("synthetic"):
+    if metrics.get("data", {}).get("synthetic"):
         console.print(
             Text("\nSYNTHETIC DATA: made by a generator; the scores say nothing about real data", style="yellow")
         )
     if rows:
-        columns = ("model", "score", "mean", "interval", "tried", "scored", "failed", "skip")
+        columns = ("model", "score", "mean", _interval_heading(metrics), "tried", "scored", "failed", "skip")
         console.print(table("What was measured", columns, rows))
     bench = metrics.get("bench")
     if bench:
         _print_contrasts(console, bench)
+
+
+def _interval_heading(metrics: Mapping[str, Any]) -> str:
+    """Return the level of the score intervals, such as `95 % interval`."""
+    for label, scorers in metrics.items():
+        if label.startswith("evaluate."):
+            for summary in scorers.values():
+                if summary.get("interval"):
+                    return _level(summary["interval"])
+    return "interval"
+
+
+def _level(data: Mapping[str, Any] | None) -> str:
+    return f"{data['level'] * 100:g} % interval" if data else "interval"
 
 
 def _scores(label: str, scorers: Mapping[str, Mapping[str, Any]]) -> Iterable[Sequence[Any]]:
@@ -81,13 +99,13 @@ def _print_contrasts(console: Console, bench: Mapping[str, Any]) -> None:
             number(entry["difference"]),
             interval(entry["interval"], 3),
             _effect(entry["effect"]),
-            p_value(entry["p"]),
-            p_value(entry["p_adjusted"]),
+            p_value(entry["p"], bench["alpha"]),
+            p_value(entry["p_adjusted"], bench["alpha"]),
         )
         for entry in bench["contrasts"]
     ]
     corrected = "p adjusted" if bench["correction"] == "none" else f"p {bench['correction']}"
-    columns = ("contrast", "pairs", "change", "interval", "effect", "p", corrected)
+    columns = ("contrast", "pairs", "change", _level(bench["contrasts"][0]["interval"]), "effect", "p", corrected)
     console.print(table(f"Is it real? {bench['metric']}, treatment minus baseline", columns, rows))
     console.print()
     for entry in bench["contrasts"]:
@@ -102,21 +120,27 @@ def _effect(data: Mapping[str, Any] | None) -> str:
     return f"{letter} {number(data['value'], 2)}"
 
 
-def print_places(console: Console, result: RunResult, store: str) -> None:
-    """Print where report, trace and store lie, relative to the working directory."""
+def print_places(console: Console, result: RunResult, store: str | None) -> None:
+    """Print where report, trace and store lie, relative to the working directory, and how to read them."""
     workspace = result.context.workspace
-    lines = [
-        (name.partition(".")[2] or name, workspace / reference.path)
-        for name, reference in result.context.artifacts.items()
-        if name.startswith("report.")
-    ]
-    console.print()
-    for kind, path in lines:
-        console.print(Text(f"report ({kind})  {relative(path)}"), soft_wrap=True)
+    places: list[tuple[str, str]] = []
+    for name, reference in result.context.artifacts.items():
+        if name.startswith("report."):
+            places.append((f"report ({name.removeprefix('report.')})", relative(workspace / reference.path)))
     trace = workspace / "trace.json"
     if trace.exists():
-        console.print(Text(f"trace          {relative(trace)}  (crucible trace show {result.run_id})"), soft_wrap=True)
-    console.print(Text(f"store          {relative(store)}  (crucible runs show {result.run_id})"), soft_wrap=True)
+        places.append(("trace", f"{relative(trace)}  ({hint('trace show', result.run_id, store)})"))
+    kept = str(result.context.get_assign("provenance", {}).get("store", ""))
+    places.append(("store", f"{relative(kept)}  ({hint('runs show', result.run_id, store)})"))
+    console.print()
+    for kind, where in places:
+        console.print(Text(f"{kind:<18} {where}"), soft_wrap=True)
+
+
+def hint(command: str, run_id: str, store: str | None) -> str:
+    """Return a command that can be typed as it stands, the store included if one was named."""
+    named = ["--store", store] if store else []
+    return shlex.join(["crucible", *command.split(), run_id, *named])
 
 
 def relative(path: str | Path) -> str:

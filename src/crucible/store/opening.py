@@ -6,6 +6,7 @@ The only place that reads CRUCIBLE_STORE. What was opened must be closed; a `Sto
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,9 @@ ENVIRONMENT = "CRUCIBLE_STORE"
 DEFAULT_FOLDER = ".crucible"
 FILE_NAME = "crucible.db"
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
+
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def _now() -> datetime:
@@ -63,8 +67,8 @@ class Store:
             StoreError: It cannot be made.
         """
         folder = self.artifacts_dir / run_id
-        if folder.parent != self.artifacts_dir or run_id in {"", ".", ".."}:
-            raise StoreError(f'"{run_id}" cannot be a run id: it must do as the name of a folder')
+        if not _RUN_ID.fullmatch(run_id):
+            raise StoreError(f"{run_id!r} cannot be a run id: use letters, digits, '.', '_' and '-', 128 at most")
         with store_faults(str(folder), "make the folder of a run's files"):
             folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -98,7 +102,7 @@ def open_store(
             or read-only, the database is damaged, of something else, or of a newer Crucible.
         MissingExtra: A PostgreSQL store without psycopg.
     """
-    wanted = os.environ.get(ENVIRONMENT) or DEFAULT_FOLDER if url_or_path is None else url_or_path
+    wanted = url_or_path or os.environ.get(ENVIRONMENT) or DEFAULT_FOLDER
     if isinstance(wanted, str) and "://" in wanted:
         return _open_server(wanted, clock)
     return _open_folder(Path(wanted).expanduser(), create=create, clock=clock)
