@@ -68,6 +68,7 @@ def with_training(context: Context, model: str, rank: int, steps: int = 200) -> 
     path.write_text(json.dumps(history))
     facts = {
         "dataset": "tickets",
+        "dataset_role": "train",
         "items": 600,
         "initial_loss": history[0]["loss"],
         "final_loss": history[-1]["loss"],
@@ -106,7 +107,14 @@ def with_evaluation(context: Context, label: str, *, failed: int = 0) -> Context
     path.parent.mkdir(exist_ok=True)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     summaries = {name: summarise(found).to_dict() for name, found in outcomes.items()}
-    generation = {"model": label, "items": ITEMS, "max_tokens": 48, "temperature": 0.0, "stop": []}
+    generation = {
+        "model": label,
+        "dataset_role": "test",
+        "items": ITEMS,
+        "max_tokens": 48,
+        "temperature": 0.0,
+        "stop": [],
+    }
     generation |= {"cut_answers": failed, "truncated_prompts": 0}
     context = context.merge_metrics({f"evaluate.{label}": summaries, f"generation.{label}": generation})
     return context.add_file(f"scores.{label}", path)

@@ -201,3 +201,64 @@ def test_unknown_format_and_wrong_content() -> None:
         render({"x": object()}, "json")
     with pytest.raises(SpecError, match="not the content of a report"):
         render({"x": float("nan")}, "json")
+
+
+def test_training_on_the_evaluated_items_is_the_first_caution(tmp_path: Path, leave: SimpleNamespace) -> None:
+    """A model evaluated on the part that it was trained on is named before anything else; the others are not."""
+    context = leave.start(tmp_path)
+    for label in ("base", "rank2", "rank16"):
+        context = leave.evaluation(context, label, failed=2)
+        context = context if label == "base" else leave.training(context, label, 2)
+    facts = context.metrics["train.rank2"] | {"dataset_role": "test"}
+    results = rendered(context.merge_metrics({"train.rank2": facts}))
+    assert results["cautions"][0] == (
+        "rank2 was trained on the test items and is evaluated on them: its scores may show memory, not skill."
+    )
+    assert not any("trained on" in line for line in results["cautions"][1:])
+    answers = context.metrics["generation.rank2"] | {"dataset_role": "train"}
+    results = rendered(context.merge_metrics({"generation.again": answers, "evaluate.again": {"f": {"mean": 0.5}}}))
+    assert results["cautions"][0].startswith("again (rank2) was trained on the training items")
+
+
+def test_old_runs_do_not_say_what_they_were_trained_on(tmp_path: Path, leave: SimpleNamespace) -> None:
+    """Where no role was recorded, nothing is claimed."""
+    context = leave.training(leave.evaluation(leave.start(tmp_path), "rank2"), "rank2", 2)
+    old = {name: dict(context.metrics[name]) for name in ("train.rank2", "generation.rank2")}
+    for facts in old.values():
+        del facts["dataset_role"]
+    assert rendered(context.merge_metrics(old))["cautions"] == []
+
+
+def test_made_up_data_is_stamped_in_every_format(tmp_path: Path, leave: SimpleNamespace) -> None:
+    """Also where nothing was evaluated, and where only the training says that its data is synthetic."""
+    context = leave.training(leave.start(tmp_path), "rank2", 2)
+    facts = context.metrics["train.rank2"] | {"synthetic": True}
+    for made in (leave.origin(context), context.merge_metrics({"train.rank2": facts})):
+        results = rendered(made)
+        assert results["evaluations"] == []
+        assert json.loads(render(results, "json"))["stamp"] == "SYNTHETIC DATA"
+        assert all("SYNTHETIC DATA" in render(results, format_) for format_ in FORMATS)
+    assert rendered(leave.origin(context, synthetic=False))["stamp"] is None
+
+
+def test_contrasts_of_several_metrics(tmp_path: Path, leave: SimpleNamespace) -> None:
+    """Each says which metric it compares: in its headline, its table row and its chart."""
+    context = leave.start(tmp_path)
+    for label in ("base", "rank2", "rank16"):
+        context = leave.evaluation(context, label)
+    pair = {"baseline": "rank2", "treatment": "rank16"}
+    context = leave.bench(context, [pair, pair | {"metric": "field_f1"}, {"baseline": "base", "treatment": "rank2"}])
+    results = rendered(context)
+    assert results["metric"] is None
+    assert [c["metric"] for c in results["contrasts"]] == ["exact_match", "field_f1", "exact_match"]
+    assert [c["comparisons"] for c in results["contrasts"]] == [3, 3, 3]
+    assert [c["headline"].rsplit(" ", 2)[1:] for c in results["contrasts"]] == [
+        ["in", "exact_match"], ["in", "field_f1"], ["in", "exact_match"],
+    ]  # fmt: skip
+    text = render(results, "markdown")
+    assert "| rank16 against rank2, exact_match |" in text
+    assert "| rank16 against rank2, field_f1 |" in text
+    assert "(rank16 vs rank2" not in text
+    page = render(results, "html")
+    assert page.count("Differences in exact_match, treatment minus baseline.") == 1
+    assert page.count("Differences in field_f1, treatment minus baseline.") == 1

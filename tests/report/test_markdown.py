@@ -91,7 +91,7 @@ def test_report_has_every_part(whole_run: Context) -> None:
     assert markdown.startswith("# quickstart\n\n> **SYNTHETIC DATA**")
     assert markdown.index("rank16 scores higher than base") < markdown.index("| exact_match | base | 0.0% |")
     assert "base against itself: no difference found" in markdown
-    assert "| exact_match | rank16 | 68.2% | 60.4% to 75.2% (95%, Wilson score) | 150 | 148 | 2 | 0 |" in markdown
+    assert "| exact_match | rank16 | 68.2% | 60.4% to 75.2% (Wilson score) | 150 | 148 | 2 | 0 |" in markdown
     assert "a9" * 32 in markdown
     assert "```sh\ncrucible run examples/quickstart.yaml --set training_config.seed=0\n```" in markdown
     assert "rank16  ▆" in markdown or "rank16  █" in markdown or "rank16  ▇" in markdown

@@ -195,3 +195,11 @@ def test_colours_are_readable(scheme: int) -> None:
         assert contrast(colours["stamp"], colours[ground]) >= 4.5
     for series in range(6):
         assert contrast(colours[f"series-{series}"], colours["paper"]) >= 4.5
+
+
+def test_captions_state_level_and_failures() -> None:
+    """The line's level, and failed items that count as 0, stand under the chart."""
+    span = {"low": 0.2, "high": 0.6, "level": 0.99, "method": "Student's t"}
+    score = {"scorer": "f", "mean": 0.4, "interval": span, "failed": 2, "failures": "zero"}
+    page = render({"evaluations": [{"label": "m", "scores": [score]}]}, "html")
+    assert "mean over the scored items, failed ones counted as 0; line: its 99% interval." in page

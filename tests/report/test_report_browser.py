@@ -50,7 +50,7 @@ def test_report_in_a_browser(
     assert [url for url in requests if not url.startswith("data:")] == [address]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("h3", has_text="rank16 scores higher than base").is_visible()
-    assert page.get_by_role("table", name="Scores on the held-out items").is_visible()
+    assert page.get_by_role("table", name="Scores on the test items").is_visible()
     charts = page.locator("svg").all()
     assert [chart.is_visible() for chart in charts].count(True) == 4
     loss = page.get_by_role("img", name="Training loss by step").first

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from crucible.ir import Interval
+from crucible.report.findings import Contrast, Evaluation, OtherTest, Score
+from crucible.report.number import interval_words
 from crucible.report.results import LossPoint, Provenance, Results, Training
 from crucible.report.run_tables import configuration_tables, environment_tables, loss_table, training_table
+from crucible.report.score_tables import comparison_tables, score_table
 from crucible.report.table import Cell, Column, Row, Table, facts_table, lift_notes, shown
 
 
@@ -87,3 +91,62 @@ def test_environment() -> None:
     assert texts(run) == {"Run": ["r"], "Seed": ["7"], "Store": [".crucible"]}
     assert texts(versions) == {"torch": ["2"], "Python": ["3.11"]}
     assert environment_tables(Results()) == []
+
+
+def test_the_table_of_scores_says_which_items() -> None:
+    """The role of the data words the title; roles that differ stand beside the models; an old run claims nothing."""
+
+    def titled(*roles: str | None) -> Table:
+        made = [
+            Evaluation(f"m{i}", [Score("f", 0.5)], {"dataset_role": role} if role else {})
+            for i, role in enumerate(roles)
+        ]
+        table = score_table(Results(evaluations=made))
+        assert table is not None
+        return table
+
+    assert titled("test", "test").caption == "Scores on the test items"
+    assert titled("train").caption == "Scores on the training items"
+    assert titled(None).caption == "Scores on the evaluated items"
+    mixed = titled("test", "train")
+    assert mixed.caption == "Scores on the test items and training items"
+    assert [row.name for row in mixed.rows] == ["m0 (test items)", "m1 (training items)"]
+
+
+def test_a_mean_that_counts_failures_as_0_says_so() -> None:
+    """Only under that policy, and only where an item failed."""
+    scores = [
+        Score("a", 0.4, attempted=10, scored=8, failed=2, failures="zero"),
+        Score("b", 0.5, attempted=10, scored=8, failed=2, failures="exclude"),
+        Score("c", 0.5, attempted=10, scored=10, failed=0, failures="zero"),
+    ]
+    table = score_table(Results(evaluations=[Evaluation("m", scores)]))
+    assert table is not None
+    assert [row.cells[0].note for row in table.rows] == ["2 failed counted as 0", "", ""]
+
+
+def test_headings_state_the_level() -> None:
+    """Of scores, differences and other tests; levels that differ are all named, and each cell has its own."""
+    low, high = Interval(0.1, 0.3, 0.9, "a"), Interval(0.1, 0.3, 0.99, "b")
+    contrast = Contrast("c", "x", "y", difference=0.2, interval=low, also=[OtherTest("t", 0.5, high)])
+    results = Results(evaluations=[Evaluation("m", [Score("f", 0.2, high)])], contrasts=[contrast])
+    table = score_table(results)
+    assert table is not None
+    assert (table.columns[2].heading, table.columns[2].note) == ("99% interval", "b")
+    assert [t.columns[i].heading for t, i in zip(comparison_tables(results), (3, 2), strict=False)] == [
+        "90% interval", "99% interval",
+    ]  # fmt: skip
+    results.contrasts.append(Contrast("d", "x", "z", difference=0.2, interval=high))
+    first = comparison_tables(results)[0]
+    assert first.columns[3].heading == "90% or 99% interval"
+    assert [row.cells[2].note for row in first.rows] == ["90%, a", "99%, b"]
+    assert interval_words([None]) == "interval"
+
+
+def test_units_of_mixed_contrasts_stand_in_the_cells() -> None:
+    """Points are named once in the heading only where every row is in points."""
+    rows = [Contrast("c", "x", "y", metric="m", difference=0.2, unit="fraction"),
+            Contrast("d", "x", "y", metric="n", difference=0.2)]  # fmt: skip
+    one, both = comparison_tables(Results(contrasts=rows[:1]))[0], comparison_tables(Results(contrasts=rows))[0]
+    assert (one.columns[2].note, one.rows[0].cells[1].text) == ("percentage points", "+20.0")
+    assert (both.columns[2].note, [row.cells[1].text for row in both.rows]) == ("", ["+20.0 points", "+0.2"])

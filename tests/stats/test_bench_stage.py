@@ -11,7 +11,7 @@ import pytest
 
 from crucible import events, ir
 from crucible.errors import ContractError, StatsError, TooFewSamples
-from crucible.pipeline import Context, parse_options, stage_problems
+from crucible.pipeline import Context, parse_options, pipeline_problems, stage_problems
 from crucible.pipeline.registry import Registry
 from crucible.stats.plan import BenchOptions, resolve
 from crucible.stats.stages import BenchStage
@@ -21,11 +21,11 @@ MakeContext = Callable[..., Context]
 PAIR = {"baseline": "base", "treatment": "tuned"}
 
 
-def _experiment(stats: Rows | None = None, options: Rows | None = None) -> ir.Experiment:
+def _experiment(stats: Rows | None = None, options: Rows | None = None, *stages: Rows) -> ir.Experiment:
     document: Rows = {
         "id": "bench",
         "backend": {"id": "local"},
-        "pipeline": [{"name": "bench", "options": options or {"contrasts": [PAIR]}}],
+        "pipeline": [*stages, {"name": "bench", "options": options or {"contrasts": [PAIR]}}],
     }
     if stats is not None:
         document["reliability"] = {"stats": stats}
@@ -233,7 +233,7 @@ def test_a_test_beside_the_verdict_that_cannot_be_made_says_why(make_context: Ma
     (record,) = BenchStage().run(context, _options()).get_metric("bench")["contrasts"]
     assert record["verdict"] == "no_difference_found"
     assert [other["name"] for other in record["also"]] == ["paired_ttest", "bootstrap"]
-    assert all("up to rounding" in other["refused"] for other in record["also"])
+    assert all("all differences are 0" in other["refused"] for other in record["also"])
 
 
 def test_the_same_test_is_not_made_twice(make_context: MakeContext) -> None:
@@ -310,4 +310,153 @@ def test_describe_lists_what_run_reads() -> None:
     assert described["name"] == "bench"
     assert described["required"] == ["contrasts"]
     assert described["defaults"]["metric"] == "exact_match"
-    assert described["defaults"]["failures"] == "exclude"
+    assert described["defaults"]["failures"] is None
+
+
+def test_a_run_has_one_bench_stage(make_context: MakeContext) -> None:
+    """A second one would forget the first and correct for its own contrasts only: refused, at validation too."""
+    context = BenchStage().run(make_context(base=BASE, tuned=TUNED), _options())
+    with pytest.raises(ContractError, match="one bench stage a run: list all contrasts in it"):
+        BenchStage().run(context, _options())
+    again = {"name": "bench", "options": {"contrasts": [PAIR]}}
+    (problem,) = pipeline_problems(_experiment(None, None, again), Registry())
+    assert problem.path == "pipeline[1].name"
+    assert pipeline_problems(_experiment(None, None, again | {"enabled": False}), Registry()) == []
+
+
+def test_contrasts_of_several_metrics_are_one_family(make_context: MakeContext) -> None:
+    """A contrast's metric wins over the stage's; all are corrected for together; two metrics have two names."""
+    context = make_context(base=BASE, tuned=TUNED)
+    for label, shift in (("base", 0.0), ("tuned", 0.3)):
+        path = context.artifact_path(f"scores.{label}")
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for i, row in enumerate(rows):
+            row["scores"]["f1"] = {"kind": "scored", "value": shift + i / 40 + (i % 3) / 50 * (shift > 0)}
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    bench = BenchStage().run(context, _options(contrasts=[PAIR, PAIR | {"metric": "f1"}])).get_metric("bench")
+    assert (bench["metric"], bench["metrics"]) == (None, ["exact_match", "f1"])
+    right, partly = bench["contrasts"]
+    assert [right["contrast"], partly["contrast"]] == ["tuned vs base on exact_match", "tuned vs base on f1"]
+    assert [right["metric"], partly["metric"]] == ["exact_match", "f1"]
+    assert [right["name"], partly["name"]] == ["mcnemar", "paired_ttest"]
+    assert right["comparisons"] == partly["comparisons"] == 2
+    only = BenchStage().run(context, _options(contrasts=[PAIR | {"metric": "f1"}])).get_metric("bench")
+    assert (only["metric"], only["contrasts"][0]["contrast"]) == ("f1", "tuned vs base")
+
+
+def test_two_evaluations_of_other_items_are_not_compared(make_context: MakeContext) -> None:
+    """Equal ids over another input or another expected answer are refused by id; a file that does not say passes."""
+    context = make_context(base=BASE, tuned=TUNED)
+
+    def tell(label: str, field: str, texts: list[Any]) -> None:
+        path = context.artifact_path(f"scores.{label}")
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(row | {field: text}) + "\n" for row, text in zip(rows, texts, strict=True)))
+
+    questions = [f"question {i}" for i in range(20)]
+    tell("base", "input", questions)
+    assert BenchStage().run(context, _options()).has_metric("bench")
+    tell("tuned", "input", ["other", *questions[1:]])
+    with pytest.raises(ContractError, match='1 items of base and tuned have the same id and another input: "q0"'):
+        BenchStage().run(context, _options())
+    tell("tuned", "input", questions)
+    tell("base", "expected", [None] * 20)
+    tell("tuned", "expected", ["42"] * 20)
+    with pytest.raises(ContractError, match='20 items .* another expected: "q0", "q1", "q2" and 17 more'):
+        BenchStage().run(context, _options())
+
+
+@pytest.mark.parametrize("test", ["ttest", "bootstrap"])
+@pytest.mark.parametrize(("column", "name"), [(BASE, "mcnemar"), ([0.1, 0.4, 0.3, 0.9], "sign")])
+@pytest.mark.parametrize("effect", [None, "cohens_dz"])
+def test_a_forced_test_on_equal_columns_gives_way(
+    make_context: MakeContext, test: str, column: list[float], name: str, effect: str | None
+) -> None:
+    """A model against itself does not end the run: no difference found, p = 1, with an interval, and said why."""
+    context = make_context({"tests": [test], "effect_size_type": effect}, base=column, tuned=column)
+    contrasts = [PAIR, {"baseline": "base", "treatment": "base"}]
+    for record in BenchStage().run(context, _options(contrasts=contrasts)).get_metric("bench")["contrasts"]:
+        assert (record["name"], record["p"], record["verdict"]) == (name, 1.0, "no_difference_found")
+        assert record["interval"]["low"] < 0 < record["interval"]["high"]
+        assert "that was asked for, which cannot be made: all differences are 0" in record["method"]
+
+
+class TestFailurePolicy:
+    """Without an option of its own, the comparison treats failed items as the evaluations did."""
+
+    FAILED = ({"kind": "failed", "error": "timeout"}, *TUNED[1:])
+
+    def evaluated(self, make: MakeContext, **policies: str) -> Context:
+        """Return a context with summaries of these policies by label."""
+        context = make(base=BASE, tuned=list(self.FAILED))
+        return context.merge_metrics(
+            {f"evaluate.{label}": {"exact_match": {"failures": policy}} for label, policy in policies.items()}
+        )
+
+    def test_the_policy_of_the_evaluations_is_adopted(self, make_context: MakeContext) -> None:
+        """Means of the table of scores and of the comparison then stand on the same items."""
+        bench = BenchStage().run(self.evaluated(make_context, base="zero", tuned="zero"), _options()).metrics["bench"]
+        assert (bench["failures"], bench["contrasts"][0]["n"]) == ("zero", 20)
+        bench = BenchStage().run(self.evaluated(make_context), _options()).metrics["bench"]
+        assert (bench["failures"], bench["contrasts"][0]["n"]) == ("exclude", 19)
+
+    def test_policies_that_disagree_need_a_choice(self, make_context: MakeContext) -> None:
+        """Refused by label and policy, unless the stage says which."""
+        context = self.evaluated(make_context, base="exclude", tuned="zero")
+        with pytest.raises(ContractError, match=r"failed items differently \(base: exclude, tuned: zero\); choose"):
+            BenchStage().run(context, _options())
+        assert BenchStage().run(context, _options(failures="exclude")).get_metric("bench")["failures"] == "exclude"
+
+    def test_at_validation_too(self) -> None:
+        """Before anything is trained."""
+        stages = [_evaluate(), _evaluate(model="tuned", failures="zero")]
+        (problem,) = _problems({"contrasts": [PAIR]}, *stages)
+        assert problem[0] == "pipeline[2].options.failures"
+        assert "base: exclude, tuned: zero" in problem[1]
+        assert _problems({"contrasts": [PAIR], "failures": "zero"}, *stages) == []
+
+
+def _evaluate(**options: Any) -> Rows:
+    return {"name": "evaluate", "options": options}
+
+
+def _problems(options: Rows, *stages: Rows) -> list[tuple[str, str]]:
+    experiment = _experiment(None, options, *stages)
+    last = len(experiment.pipeline) - 1
+    return [(p.path, str(p)) for p in stage_problems(last, experiment.pipeline[last], Registry(), experiment)]
+
+
+class TestAnnounced:
+    """A mistyped label or metric is found at validation, from the document alone."""
+
+    def test_labels(self) -> None:
+        """Label, else model, else base; each wrong one by its place, with a hint."""
+        stages = [_evaluate(), _evaluate(model="rank16", label="tuned")]
+        assert _problems({"contrasts": [PAIR]}, *stages) == []
+        (problem,) = _problems({"contrasts": [PAIR, PAIR | {"treatment": "tunde"}]}, *stages)
+        assert problem[0] == "pipeline[2].options.contrasts[1].treatment"
+        assert 'is labelled "tunde"; did you mean "tuned"?; they are: base, tuned' in problem[1]
+        (problem,) = _problems({"contrasts": [PAIR | {"baseline": "bsae"}]}, *stages)
+        assert problem[0] == "pipeline[2].options.contrasts[0].baseline"
+
+    def test_metrics(self) -> None:
+        """A scorer that the evaluation does not make, at the contrast or at the stage, whichever named it."""
+        stages = [_evaluate(scorers=["field_f1"]), _evaluate(model="tuned", scorers=["exact_match", "field_f1"])]
+        (problem,) = _problems({"contrasts": [PAIR]}, *stages)
+        assert problem[0] == "pipeline[2].options.metric"
+        assert 'the evaluation "base" does not score "exact_match"; it scores: field_f1' in problem[1]
+        found = _problems({"contrasts": [PAIR | {"metric": "feild_f1"}]}, *stages)
+        assert {path for path, _ in found} == {"pipeline[2].options.contrasts[0].metric"}
+        assert 'did you mean "field_f1"' in found[0][1]
+        assert _problems({"contrasts": [PAIR | {"metric": "field_f1"}]}, *stages) == []
+
+    def test_only_what_comes_before_and_is_enabled_counts(self) -> None:
+        """An evaluation that is switched off leaves no scores."""
+        off = _evaluate(model="tuned") | {"enabled": False}
+        (problem,) = _problems({"contrasts": [PAIR]}, _evaluate(), off)
+        assert problem[0] == "pipeline[2].options.contrasts[0].treatment"
+
+    def test_a_document_that_does_not_tell_is_not_refused(self) -> None:
+        """No evaluation in it, or a stranger's stage that may leave scores of its own."""
+        assert _problems({"contrasts": [PAIR]}) == []
+        assert _problems({"contrasts": [PAIR]}, _evaluate(), {"name": "my_scores"}) == []

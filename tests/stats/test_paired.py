@@ -140,3 +140,12 @@ def test_a_huge_t_keeps_its_result_without_an_effect_interval() -> None:
     result = stats.compare_paired(x, [v + 1 + 1e-7 * (-1) ** i for i, v in enumerate(x)])
     assert result.p < 1e-6
     assert result.effect.interval is None
+
+
+@pytest.mark.parametrize("test", ["ttest", "bootstrap"])
+def test_forced_on_equal_columns_the_rule_answers(test: str) -> None:
+    """The same result as without forcing, and the method says why it is another test."""
+    for column, name in (([0, 1, 1], "mcnemar"), ([0.2, 0.5, 0.9], "sign")):
+        forced, free = stats.compare_paired(column, column, test=test), stats.compare_paired(column, column)
+        assert (forced.name, forced.p, forced.interval) == (name, 1.0, free.interval)
+        assert f"in place of the {'paired' if test == 'ttest' else 'paired bootstrap'}" in forced.method

@@ -106,7 +106,7 @@ def _print_contrasts(console: Console, bench: Mapping[str, Any]) -> None:
     ]
     corrected = "p adjusted" if bench["correction"] == "none" else f"p {bench['correction']}"
     columns = ("contrast", "pairs", "change", _level(bench["contrasts"][0]["interval"]), "effect", "p", corrected)
-    console.print(table(f"Is it real? {bench['metric']}, treatment minus baseline", columns, rows))
+    console.print(table(f"Is it real? {', '.join(bench['metrics'])}: treatment minus baseline", columns, rows))
     console.print()
     for entry in bench["contrasts"]:
         mark, style = ("●", "green") if entry["verdict"] == "difference" else ("○", "yellow")

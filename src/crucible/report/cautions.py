@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crucible.report import _reading as reading
-from crucible.report import number
+from crucible.report import number, wording
 from crucible.report.findings import Evaluation
 from crucible.report.results import Results, Training
 
@@ -14,12 +14,23 @@ __all__ = ["cautions"]
 
 def cautions(results: Results) -> list[str]:
     """Return one sentence for each thing that could mislead; empty if the run recorded none."""
-    found = [*_overlap(results)]
+    found = [*_memorised(results), *_overlap(results)]
     for evaluation in results.evaluations:
         found += _evaluation(evaluation)
     for training in results.training:
         found += _training(training)
     return found
+
+
+def _memorised(results: Results) -> Iterator[str]:
+    trained = {training.model: reading.text(training.facts.get("dataset_role")) for training in results.training}
+    for evaluation in results.evaluations:
+        role = reading.text(evaluation.generation.get("dataset_role"))
+        model = reading.text(evaluation.generation.get("model")) or evaluation.label
+        if role is not None and trained.get(model) == role:
+            which = model if model == evaluation.label else f"{evaluation.label} ({model})"
+            items = wording.role_words(role)
+            yield f"{which} was trained on the {items} and is evaluated on them: its scores may show memory, not skill."
 
 
 def _overlap(results: Results) -> Iterator[str]:
@@ -35,7 +46,8 @@ def _evaluation(evaluation: Evaluation) -> Iterator[str]:
     for score in evaluation.scores:
         if score.failed:
             of = f" of {number.count(score.attempted)}" if score.attempted is not None else ""
-            yield f"{evaluation.label}: {number.count(score.failed)}{of} items failed and have no {score.scorer}."
+            what = f"count as 0 in {score.scorer}" if score.zeroed else f"have no {score.scorer}"
+            yield f"{evaluation.label}: {number.count(score.failed)}{of} items failed and {what}."
     facts = evaluation.generation
     items = reading.whole(facts.get("items"))
     of = f" of {number.count(items)}" if items is not None else ""

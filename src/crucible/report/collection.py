@@ -19,6 +19,7 @@ from crucible.report.cautions import cautions
 from crucible.report.findings import Evaluation
 from crucible.report.measurements import read_contrasts, read_evaluation
 from crucible.report.results import DatasetFacts, LossPoint, Provenance, Results, Samples, Training
+from crucible.report.wording import SYNTHETIC
 
 __all__ = ["SAMPLE_SIZE", "build_results"]
 
@@ -41,16 +42,20 @@ def build_results(context: Context, *, samples: int = SAMPLE_SIZE) -> dict[str, 
     ]
     bench = reading.mapping(metrics.get("bench"))
     data, datasets = _data(metrics.get("data"))
+    training = _training(context, metrics, missing)
+    made = [*(model.facts for model in training), *(evaluation.generation for evaluation in evaluations)]
+    synthetic = _synthetic([data, *(part.facts for part in datasets), *made])
     results = Results(
         experiment_id=context.experiment.id,
         run_id=context.run_id,
         description=context.experiment.description,
-        synthetic=_synthetic([data, *(part.facts for part in datasets)]),
+        synthetic=synthetic,
+        stamp=SYNTHETIC if synthetic else None,
         metric=reading.text(bench.get("metric")),
         failure_policy=reading.text(bench.get("failures")),
         contrasts=read_contrasts(bench, evaluations),
         evaluations=evaluations,
-        training=_training(context, metrics, missing),
+        training=training,
         samples=_samples(context, evaluations, samples, missing),
         data=data,
         datasets=datasets,

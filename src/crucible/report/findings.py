@@ -22,12 +22,13 @@ class Score(msgspec.Struct):
 
     Args:
         scorer: Such as `exact_match`.
-        mean: Over the scored items; None if nothing was scored.
+        mean: Over the scored items, and with failed ones as 0 under the policy `zero`; None if nothing was scored.
         interval: Of the mean.
         attempted: Items tried; scored + failed.
         scored: Items with a score.
         failed: Items tried without a score.
         skipped: Items left out on purpose.
+        failures: Policy for failed items: `exclude`, `zero` or `abort`.
         unit: `fraction` for 0 to 1, shown in percent; `value` for anything else.
     """
 
@@ -38,16 +39,22 @@ class Score(msgspec.Struct):
     scored: int | None = None
     failed: int | None = None
     skipped: int | None = None
+    failures: str | None = None
     unit: Unit = "value"
+
+    @property
+    def zeroed(self) -> int:
+        """Failed items that count as 0 in the mean."""
+        return (self.failed or 0) if self.failures == "zero" else 0
 
 
 class Evaluation(msgspec.Struct):
-    """One model's scores on the held-out items.
+    """One model's scores on the items of one part of the data.
 
     Args:
         label: What the run calls it, such as `base` or `tuned`.
         scores: One per scorer.
-        generation: How the answers were made: single values such as `max_tokens` and `cut_answers`.
+        generation: How the answers were made: single values such as `max_tokens`, `cut_answers` and `dataset_role`.
     """
 
     label: str

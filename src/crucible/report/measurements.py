@@ -27,7 +27,14 @@ def _score(name: str, value: dict[str, Any]) -> Score:
     counts = {key: reading.whole(value.get(key)) for key in _COUNT_KEYS}
     is_fraction = name in _FRACTIONS or (interval is not None and "wilson" in interval.method.lower())
     unit: Unit = "fraction" if is_fraction else "value"
-    return Score(scorer=name, mean=reading.real(value.get("mean")), interval=interval, unit=unit, **counts)
+    return Score(
+        scorer=name,
+        mean=reading.real(value.get("mean")),
+        interval=interval,
+        failures=reading.text(value.get("failures")),
+        unit=unit,
+        **counts,
+    )
 
 
 def read_contrasts(bench: dict[str, Any], evaluations: list[Evaluation]) -> list[Contrast]:
@@ -37,18 +44,18 @@ def read_contrasts(bench: dict[str, Any], evaluations: list[Evaluation]) -> list
         bench: The metric; empty if the run made no comparison.
         evaluations: Tell whether the compared score is a fraction.
     """
-    metric = reading.text(bench.get("metric")) or ""
     contrasts = [
-        _contrast(reading.mapping(value), bench, metric, evaluations)
-        for value in reading.listing(bench.get("contrasts"))
+        _contrast(reading.mapping(value), bench, evaluations) for value in reading.listing(bench.get("contrasts"))
     ]
+    has_several = len({contrast.metric for contrast in contrasts}) > 1
     for contrast in contrasts:
-        contrast.headline = verdict.headline(contrast)
+        contrast.headline = verdict.headline(contrast) + (f" in {contrast.metric}" if has_several else "")
         contrast.sentence = verdict.sentence(contrast)
     return contrasts
 
 
-def _contrast(value: dict[str, Any], bench: dict[str, Any], metric: str, evaluations: list[Evaluation]) -> Contrast:
+def _contrast(value: dict[str, Any], bench: dict[str, Any], evaluations: list[Evaluation]) -> Contrast:
+    metric = reading.text(value.get("metric")) or reading.text(bench.get("metric")) or ""
     baseline = reading.text(value.get("baseline")) or "baseline"
     treatment = reading.text(value.get("treatment")) or "treatment"
     scores = [verdict.find_score(evaluations, label, metric) for label in (baseline, treatment)]

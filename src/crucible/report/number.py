@@ -7,6 +7,7 @@ reads as 100 %, and a p-value never reads as lying on the other side of its thre
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from crucible.ir import Interval
 from crucible.report.findings import Unit
@@ -17,6 +18,7 @@ __all__ = [
     "count",
     "difference",
     "interval_text",
+    "interval_words",
     "loss_text",
     "mean_text",
     "number",
@@ -111,6 +113,12 @@ def interval_text(interval: Interval | None, unit: Unit, *, signed: bool = False
 def confidence(interval: Interval | None) -> str:
     """Return the level of an interval, such as `95%`."""
     return ABSENT if interval is None else f"{100 * interval.level:.6g}%"
+
+
+def interval_words(intervals: Iterable[Interval | None]) -> str:
+    """Return what intervals are called together: `95% interval`, or `90% or 95% interval` where levels differ."""
+    levels = sorted({interval.level for interval in intervals if interval is not None})
+    return " ".join([" or ".join(f"{100 * level:.6g}%" for level in levels), "interval"]).strip()
 
 
 def loss_text(value: float | None) -> str:

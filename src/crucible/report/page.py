@@ -13,7 +13,7 @@ import re
 from functools import cache
 from importlib import resources
 
-from crucible.report import wording
+from crucible.report import number, wording
 from crucible.report.answers import clip
 from crucible.report.findings import Contrast, Unit
 from crucible.report.forest_chart import Estimate, ForestAxis, difference_estimates, forest_chart, score_estimates
@@ -145,17 +145,24 @@ def _forests(results: Results) -> list[Markup]:
     figures: list[Markup] = []
     scorers = dict.fromkeys(score.scorer for evaluation in results.evaluations for score in evaluation.scores)
     for index, scorer in enumerate(sorted(scorers, key=lambda name: name != results.metric)):
-        units = [s.unit for e in results.evaluations for s in e.scores if s.scorer == scorer]
-        unit: Unit = "fraction" if "fraction" in units else "value"
+        found = [s for e in results.evaluations for s in e.scores if s.scorer == scorer]
+        unit: Unit = "fraction" if any(score.unit == "fraction" for score in found) else "value"
         axis = ForestAxis(f"{scorer} by model", f"{scorer}, %" if unit == "fraction" else scorer, unit)
-        caption = "Dot: mean over the scored items; line: its interval."
+        zeroed = ", failed ones counted as 0" if any(score.zeroed for score in found) else ""
+        span = number.interval_words(score.interval for score in found)
+        caption = f"Dot: mean over the scored items{zeroed}; line: its {span}."
         figures += _forest(score_estimates(results, scorer), axis, caption, f"forest-{index}", results)
-    if results.contrasts:
-        unit = results.contrasts[0].unit
-        words = "percentage points" if unit == "fraction" else results.metric or "score"
-        axis = ForestAxis("Differences, treatment minus baseline", f"difference, {words}", unit, is_difference=True)
-        caption = "Dot: the difference, hollow where none was found; line: its interval."
-        figures += _forest(difference_estimates(results.contrasts), axis, caption, "differences", results)
+    metrics = list(dict.fromkeys(contrast.metric for contrast in results.contrasts))
+    for index, metric in enumerate(metrics):
+        contrasts = [contrast for contrast in results.contrasts if contrast.metric == metric]
+        unit = contrasts[0].unit
+        words = "percentage points" if unit == "fraction" else metric or "score"
+        where = f" in {metric}" if len(metrics) > 1 else ""
+        name = f"Differences{where}, treatment minus baseline"
+        axis = ForestAxis(name, f"difference, {words}", unit, is_difference=True)
+        span = number.interval_words(contrast.interval for contrast in contrasts)
+        caption = f"Dot: the difference, hollow where none was found; line: its {span}."
+        figures += _forest(difference_estimates(contrasts), axis, caption, f"differences-{index}", results)
     return figures
 
 

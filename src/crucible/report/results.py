@@ -60,7 +60,7 @@ class Answer(msgspec.Struct):
 
 
 class SampleItem(msgspec.Struct):
-    """One held-out item with every model's answer, in the order of the evaluations."""
+    """One evaluated item with every model's answer, in the order of the evaluations."""
 
     id: str
     input: str | None = None
@@ -116,7 +116,8 @@ class Results(msgspec.Struct):
         run_id: The run.
         description: The question asked.
         synthetic: Whether any of the data was made by a generator; None if the run does not say.
-        metric: Scorer that the contrasts compare.
+        stamp: Words that every rendering of made-up data bears; None where the data is not known to be such.
+        metric: Scorer that the contrasts compare; None where they compare several.
         failure_policy: What the comparison does with items that failed: `exclude`, `zero` or `abort`.
         contrasts: Tested differences.
         cautions: What could mislead, one sentence each.
@@ -136,6 +137,7 @@ class Results(msgspec.Struct):
     run_id: str = ""
     description: str | None = None
     synthetic: bool | None = None
+    stamp: str | None = None
     metric: str | None = None
     failure_policy: str | None = None
     contrasts: list[Contrast] = []

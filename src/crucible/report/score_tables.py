@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from crucible.ir import Interval
-from crucible.report import number
+from crucible.report import _reading as reading
+from crucible.report import number, wording
 from crucible.report.findings import Contrast, Effect, OtherTest, Score, Side
 from crucible.report.results import Results
 from crucible.report.table import Cell, Column, Row, Table, lift_notes
@@ -18,10 +19,15 @@ _COUNT_HEADINGS = ("Attempted", "Scored", "Failed", "Skipped")
 
 def score_table(results: Results) -> Table | None:
     """Return every model's mean, interval and counts, grouped by scorer; the compared scorer comes first."""
-    pairs = [(evaluation.label, score) for evaluation in results.evaluations for score in evaluation.scores]
+    scored = [evaluation for evaluation in results.evaluations if evaluation.scores]
+    roles = {evaluation.label: reading.text(evaluation.generation.get("dataset_role")) for evaluation in scored}
+    is_mixed = len(set(roles.values())) > 1
+    names = {label: f"{label} ({wording.role_words(role)})" if is_mixed else label for label, role in roles.items()}
+    pairs = [(names[evaluation.label], score) for evaluation in scored for score in evaluation.scores]
+    intervals = [score.interval for _, score in pairs]
     scorers = sorted(dict.fromkeys(score.scorer for _, score in pairs), key=lambda name: name != results.metric)
     rows = [
-        Row(label, _score_cells(score), group=scorer)
+        Row(label, _score_cells(score, _has_levels(intervals)), group=scorer)
         for scorer in scorers
         for label, score in pairs
         if score.scorer == scorer
@@ -31,15 +37,17 @@ def score_table(results: Results) -> Table | None:
     columns = (
         Column("Model"),
         Column("Mean", True),
-        Column("Interval", True),
+        _interval_column(intervals),
         *(Column(heading, True) for heading in _COUNT_HEADINGS),
     )
-    return lift_notes(Table("scores", "Scores on the held-out items", columns, tuple(rows)))
+    items = " and ".join(dict.fromkeys(wording.role_words(role) for role in roles.values()))
+    return lift_notes(Table("scores", f"Scores on the {items}", columns, tuple(rows)))
 
 
-def _score_cells(score: Score) -> tuple[Cell, ...]:
-    interval = Cell(number.interval_text(score.interval, score.unit), note=_note(score.interval))
-    return (Cell(number.mean_text(score.mean, score.unit), score.mean), interval, *_counts(score))
+def _score_cells(score: Score, has_levels: bool) -> tuple[Cell, ...]:
+    interval = Cell(number.interval_text(score.interval, score.unit), note=_note(score.interval, has_levels))
+    zeroed = f"{number.count(score.zeroed)} failed counted as 0" if score.zeroed else ""
+    return (Cell(number.mean_text(score.mean, score.unit), score.mean, zeroed), interval, *_counts(score))
 
 
 def _counts(counted: Score | Side) -> tuple[Cell, ...]:
@@ -55,17 +63,21 @@ def comparison_tables(results: Results) -> list[Table]:
     if not results.contrasts:
         return []
     points = _points_note(results)
+    intervals = [contrast.interval for contrast in results.contrasts]
     columns = (
         Column("Comparison"),
         Column("Verdict"),
         Column("Difference", True, points),
-        Column("Interval", True),
+        _interval_column(intervals),
         Column("p", True),
         Column("Adjusted p", True),
         Column("Effect", True),
         Column("Pairs (n)", True),
     )
-    rows = tuple(Row(_pair(contrast), _contrast_cells(contrast)) for contrast in results.contrasts)
+    rows = tuple(
+        Row(_pair(contrast, results), _contrast_cells(contrast, results, _has_levels(intervals)))
+        for contrast in results.contrasts
+    )
     metric = f" in {results.metric}" if results.metric else ""
     first = Table("comparisons", f"Differences{metric}, treatment minus baseline", columns, rows, _test_notes(results))
     return [lift_notes(table) for table in (first, _other_tests(results), _items_table(results)) if table is not None]
@@ -74,15 +86,16 @@ def comparison_tables(results: Results) -> list[Table]:
 def _items_table(results: Results) -> Table | None:
     """Return the counts of each side, or None if the table of scores shows the very same ones."""
     known = {
-        (evaluation.label, *_count_values(score))
+        (evaluation.label, score.scorer, *_count_values(score))
         for evaluation in results.evaluations
         for score in evaluation.scores
-        if score.scorer == results.metric
     }
-    if all((side.label, *_count_values(side)) in known for contrast in results.contrasts for side in contrast.sides):
+    if all(
+        (s.label, contrast.metric, *_count_values(s)) in known for contrast in results.contrasts for s in contrast.sides
+    ):
         return None
     rows = tuple(
-        Row(f"{side.label} ({role})", _counts(side), _pair(contrast))
+        Row(f"{side.label} ({role})", _counts(side), _pair(contrast, results))
         for contrast in results.contrasts
         for role, side in zip(("baseline", "treatment"), contrast.sides, strict=False)
     )
@@ -91,19 +104,20 @@ def _items_table(results: Results) -> Table | None:
 
 
 def _other_tests(results: Results) -> Table | None:
+    intervals = [other.interval for contrast in results.contrasts for other in contrast.also]
     rows = tuple(
         Row(
             other.test,
             (
                 Cell(number.p_text(other.p, contrast.alpha), other.p, _refused(other)),
-                _interval_cell(other.interval, contrast),
+                _interval_cell(other.interval, contrast, results, _has_levels(intervals)),
             ),
-            _pair(contrast),
+            _pair(contrast, results),
         )
         for contrast in results.contrasts
         for other in contrast.also
     )
-    columns = (Column("Test"), Column("p", True), Column("Interval", True, _points_note(results)))
+    columns = (Column("Test"), Column("p", True), _interval_column(intervals, _points_note(results)))
     return Table("other-tests", "The same differences by other tests, for comparison", columns, rows) if rows else None
 
 
@@ -112,26 +126,39 @@ def _refused(other: OtherTest) -> str:
 
 
 def _points_note(results: Results) -> str:
-    return "percentage points" if any(contrast.unit == "fraction" for contrast in results.contrasts) else ""
+    return "percentage points" if all(contrast.unit == "fraction" for contrast in results.contrasts) else ""
 
 
-def _note(interval: Interval | None) -> str:
-    return f"{number.confidence(interval)}, {interval.method}" if interval else ""
+def _interval_column(intervals: Iterable[Interval | None], note: str = "") -> Column:
+    words = number.interval_words(intervals)
+    return Column(words[:1].upper() + words[1:], True, note)
 
 
-def _pair(contrast: Contrast) -> str:
-    return f"{contrast.treatment} against {contrast.baseline}"
+def _has_levels(intervals: Iterable[Interval | None]) -> bool:
+    """Tell whether each interval has to say its level, because the heading names several."""
+    return len({interval.level for interval in intervals if interval is not None}) > 1
 
 
-def _contrast_cells(contrast: Contrast) -> tuple[Cell, ...]:
+def _note(interval: Interval | None, has_levels: bool) -> str:
+    if interval is None:
+        return ""
+    return f"{number.confidence(interval)}, {interval.method}" if has_levels else interval.method
+
+
+def _pair(contrast: Contrast, results: Results) -> str:
+    has_several = len({other.metric for other in results.contrasts}) > 1
+    return f"{contrast.treatment} against {contrast.baseline}" + (f", {contrast.metric}" if has_several else "")
+
+
+def _contrast_cells(contrast: Contrast, results: Results, has_levels: bool) -> tuple[Cell, ...]:
     verdict = (contrast.verdict or "not tested").replace("_", " ")
     adjusted = Cell(number.p_text(contrast.p_adjusted, contrast.alpha), contrast.p_adjusted)
     if contrast.p_adjusted is not None and contrast.correction:
         adjusted = Cell(adjusted.text, adjusted.value, correction_title(contrast.correction))
     return (
         Cell(verdict),
-        Cell(_in_points(number.difference(contrast.difference, contrast.unit)), contrast.difference),
-        _interval_cell(contrast.interval, contrast),
+        Cell(_in_points(number.difference(contrast.difference, contrast.unit), results), contrast.difference),
+        _interval_cell(contrast.interval, contrast, results, has_levels),
         Cell(number.p_text(contrast.p, contrast.alpha), contrast.p, contrast.test),
         adjusted,
         _effect_cell(contrast.effect),
@@ -139,12 +166,14 @@ def _contrast_cells(contrast: Contrast) -> tuple[Cell, ...]:
     )
 
 
-def _interval_cell(interval: Interval | None, contrast: Contrast) -> Cell:
-    return Cell(_in_points(number.interval_text(interval, contrast.unit, signed=True)), note=_note(interval))
+def _interval_cell(interval: Interval | None, contrast: Contrast, results: Results, has_levels: bool) -> Cell:
+    text = number.interval_text(interval, contrast.unit, signed=True)
+    return Cell(_in_points(text, results), note=_note(interval, has_levels))
 
 
-def _in_points(text: str) -> str:
-    return text.removesuffix(" points")
+def _in_points(text: str, results: Results) -> str:
+    """Leave the unit to the heading, where it names one for all rows."""
+    return text.removesuffix(" points") if _points_note(results) else text
 
 
 def _effect_cell(effect: Effect | None) -> Cell:
@@ -158,7 +187,7 @@ def _effect_cell(effect: Effect | None) -> Cell:
 
 
 def _test_notes(results: Results) -> tuple[str, ...]:
-    notes = [f"{_pair(c)}: {_listed(c.counts)}." for c in results.contrasts if c.counts]
+    notes = [f"{_pair(c, results)}: {_listed(c.counts)}." for c in results.contrasts if c.counts]
     notes += [f"Policy for failed items: {results.failure_policy}."] if results.failure_policy else []
     methods = dict.fromkeys(contrast.method.rstrip(".") for contrast in results.contrasts)
     notes += [f"Method: {method}." for method in methods if method]

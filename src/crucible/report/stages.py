@@ -136,8 +136,6 @@ def _print(name: str, format_: str, text: str) -> None:
 
 def _refused(index: int, output: OutputSpec) -> Iterable[tuple[str, str]]:
     path = f"outputs[{index}]"
-    if not _stem(output.name):
-        yield f"{path}.name", f'"{output.name}" has no letter or digit to name a file by'
     if not output.formats:
         yield f"{path}.formats", f"is empty; expected one or more of {', '.join(FORMATS)}"
     for place, format_ in enumerate(output.formats):

@@ -22,11 +22,13 @@ __all__ = [
     "is_named",
     "loss_caption",
     "outcome_text",
+    "role_words",
     "score_line",
     "tool_line",
 ]
 
 SYNTHETIC = "SYNTHETIC DATA"
+"""Stamp of a report on data that a generator made."""
 
 NOT_TESTED = "No difference was tested in this run, so nothing here says that one is real."
 """The verdict of a run without a comparison."""
@@ -41,7 +43,7 @@ DOCUMENT = "The experiment document, defaults included, empty fields left out"
 def is_named(contrast: Contrast) -> bool:
     """Tell whether a contrast has a name that says more than its two labels do."""
     pair = {f"{contrast.treatment} {word} {contrast.baseline}" for word in ("vs", "against", "-")}
-    return contrast.name not in pair
+    return contrast.name.removesuffix(f" on {contrast.metric}") not in pair
 
 
 def loss_caption(results: Results) -> str:
@@ -78,6 +80,11 @@ def outcome_text(outcome: dict[str, Any]) -> str:
     if outcome.get("kind") == "skipped":
         return f"skipped ({outcome.get('reason', 'no reason recorded')})"
     return number.ABSENT
+
+
+def role_words(role: str | None) -> str:
+    """Return the items of one part of the data in words, such as `training items`."""
+    return f"{'training' if role == 'train' else role or 'evaluated'} items"
 
 
 def tool_line(results: Results) -> str:

@@ -10,10 +10,13 @@ from crucible.ir import Interval
 from crucible.stats.bootstrap import bootstrap_paired
 from crucible.stats.correction import correct
 from crucible.stats.independent import compare
+from crucible.stats.level import interval_level
+from crucible.stats.mean import mean_interval
 from crucible.stats.names import CORRECTION_ALIASES, TEST_ALIASES, canonical_correction, canonical_test
 from crucible.stats.paired import compare_paired, mcnemar
 from crucible.stats.proportion import clopper_pearson, newcombe_difference, tango_difference, wilson
 from crucible.stats.result import Effect, TestResult, Verdict
+from crucible.stats.wording import show_p
 
 __all__ = [
     "CORRECTION_ALIASES",
@@ -32,8 +35,11 @@ __all__ = [
     "compare",
     "compare_paired",
     "correct",
+    "interval_level",
     "mcnemar",
+    "mean_interval",
     "newcombe_difference",
+    "show_p",
     "tango_difference",
     "wilson",
 ]

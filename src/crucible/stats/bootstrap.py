@@ -49,7 +49,8 @@ def bootstrap_paired(
     Raises:
         StatsError: A score is no finite number, lengths or ids do not match, or there are too few resamples.
         TooFewSamples: There are fewer than two pairs.
-        DegenerateSample: The differences vary too little: too many resamples have no spread.
+        DegenerateSample: The differences vary too little: too many resamples have no spread. (Where all of them are
+            0, `compare_paired` has a result.)
 
     Source:
         Symmetric bootstrap-t: Hall (1988), JRSS B 50(1):35-45; Efron & Tibshirani (1993), chapters 12 and 16.

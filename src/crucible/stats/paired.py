@@ -16,7 +16,7 @@ from crucible.ir import Interval
 from crucible.stats.bootstrap import bootstrap_paired
 from crucible.stats.effect import cohens_dz, cohens_g, cohens_h
 from crucible.stats.extra import needs_stats, versions
-from crucible.stats.names import canonical_test
+from crucible.stats.names import TEST_TITLES, canonical_test
 from crucible.stats.proportion import clopper_pearson, tango_difference
 from crucible.stats.result import Effect, TestResult
 from crucible.stats.sample import Scores, check_rates, is_binary, paired_columns
@@ -25,10 +25,13 @@ from crucible.stats.tdist import critical_t, moments, two_sided_p
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
 
-__all__ = ["PAIRED_TESTS", "compare_paired", "mcnemar"]
+__all__ = ["NEED_SPREAD", "PAIRED_TESTS", "compare_paired", "mcnemar"]
 
 PAIRED_TESTS = ("auto", "mcnemar", "paired_ttest", "bootstrap")
 """Canonical names of the tests that `compare_paired` executes; `ttest` means `paired_ttest` here."""
+
+NEED_SPREAD = ("paired_ttest", "bootstrap")
+"""Those that cannot be made where all differences are 0."""
 
 _SAME_ITEMS = "the two scores of a pair belong to the same item, and the items are independent of each other"
 
@@ -41,6 +44,7 @@ def compare_paired(
 
     The rule of `test="auto"`: every score is 0 or 1: McNemar's exact test. Some differences are not 0: the paired
     t-test. All differences are 0: the exact sign test, which finds no difference, with a bound on what was missed.
+    Where all differences are 0, a t-test or a bootstrap that was forced gives way to this rule, and `method` says so.
 
     Args:
         baseline: Scores by position, or a mapping of them by item id.
@@ -66,6 +70,9 @@ def compare_paired(
     why = "named by the caller"
     if name == "auto":
         name, why = _choose(x, y)
+    elif name in NEED_SPREAD and bool((x == y).all()):
+        why = f"in place of the {TEST_TITLES[name]} that was asked for, which cannot be made: all differences are 0"
+        name = _choose(x, y)[0]
     if name == "mcnemar":
         return _mcnemar_columns(x, y, why, alpha, level)
     if name == "bootstrap":

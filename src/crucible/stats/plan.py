@@ -13,12 +13,13 @@ from pydantic import Field
 from crucible.errors import StatsError
 from crucible.ir import Seq, StatsConfig
 from crucible.pipeline import StageOptions
+from crucible.stats.level import interval_level
 from crucible.stats.names import canonical_correction, canonical_test
 from crucible.stats.paired import PAIRED_TESTS
 
 __all__ = ["EFFECTS", "BenchOptions", "Contrast", "Plan", "refusals", "resolve"]
 
-EFFECTS = {"cohens_g": ("cohens_g", "cohens_h"), "cohens_dz": ("cohens_dz", "dominance")}
+EFFECTS = {"cohens_g": ("cohens_g", "cohens_h"), "cohens_dz": ("cohens_dz", "dominance", "cohens_h")}
 """Effect sizes that can be asked for, each with what stands in for it where the two columns agree everywhere."""
 
 _STATS_OPTIONS = ("seed",)
@@ -31,21 +32,31 @@ class Contrast(StageOptions):
     baseline: str = Field(min_length=1, description="Label of the evaluation to compare against.")
     treatment: str = Field(min_length=1, description="Label of the evaluation to compare.")
     name: str | None = Field(default=None, description="Name of the contrast; 'treatment vs baseline' if absent.")
+    metric: str | None = Field(default=None, min_length=1, description="Scorer compared; the stage's if absent.")
 
 
 class BenchOptions(StageOptions):
     """Options of `bench`."""
 
     contrasts: Seq[Contrast] = Field(min_length=1, description="What to compare, in the order of the report.")
-    metric: str = Field(default="exact_match", min_length=1, description="Scorer whose values are compared.")
+    metric: str = Field(default="exact_match", min_length=1, description="Scorer compared where a contrast names none.")
     tests: Seq[str] | None = Field(default=None, description="Tests; the first one gives the verdict. auto: by rule.")
     alpha: float | None = Field(default=None, gt=0, lt=1, description="Type-I error rate of all contrasts together.")
     correction: str | None = Field(default=None, description="bonferroni, holm, hochberg, bh, by or none.")
     confidence_level: float | None = Field(default=None, gt=0, lt=1, description="Level of the intervals; 1 - alpha.")
-    failures: Literal["exclude", "zero", "abort"] = Field(
-        default="exclude", description="What becomes of failed items."
+    failures: Literal["exclude", "zero", "abort"] | None = Field(
+        default=None, description="What becomes of failed items; the policy of the evaluations if absent."
     )
     seed: int | None = Field(default=None, ge=0, description="Seed of a bootstrap; 0 if absent.")
+
+    def metric_of(self, contrast: Contrast) -> str:
+        """Return the scorer that a contrast compares."""
+        return contrast.metric or self.metric
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels of all contrasts, each once, in order."""
+        return tuple(dict.fromkeys(label for c in self.contrasts for label in (c.baseline, c.treatment)))
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -82,13 +93,12 @@ def resolve(options: BenchOptions, stats: StatsConfig | None) -> Plan:
     stats = stats or StatsConfig(tests=("auto",))
     words = options.tests or (("auto", *stats.tests) if stats.tests == _DEFAULT_TESTS else stats.tests)
     alpha = stats.alpha if options.alpha is None else options.alpha
-    level = options.confidence_level or stats.confidence_level or round(1.0 - alpha, 12)
     seed: Any = options.seed if options.seed is not None else (stats.options or {}).get("seed", 0)
     return Plan(
         tests=tuple(dict.fromkeys(_paired(canonical_test(word)) for word in words)),
         alpha=alpha,
         correction=canonical_correction(options.correction or stats.multiple_testing_correction or "holm"),
-        level=level,
+        level=interval_level(stats, options.confidence_level, alpha=options.alpha),
         resamples=stats.bootstrap_iterations or 10_000,
         seed=seed,
         effect=_effect(stats.effect_size_type),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-__all__ = ["Scores", "check_rates", "independent_columns", "is_binary", "is_by_id", "paired_columns"]
+__all__ = ["Scores", "check_rates", "independent_columns", "is_binary", "is_by_id", "one_column", "paired_columns"]
 
 Scores: TypeAlias = Iterable[Any] | Mapping[Any, Any]
 """A column of finite numbers or booleans, or a mapping of them by item id."""
@@ -76,6 +76,20 @@ def independent_columns(baseline: Scores, treatment: Scores) -> tuple[FloatArray
         if len(values) < 2:
             raise TooFewSamples(f"a comparison needs at least 2 scores a column, {name} has {len(values)}")
     return x, y
+
+
+def one_column(values: Scores) -> FloatArray:
+    """Read one column, by position or a mapping's values.
+
+    Returns:
+        An array of shape (n,).
+
+    Raises:
+        StatsError: A value is no finite number.
+    """
+    if is_by_id(values):
+        return _column(list(values.values()), "values", list(values))
+    return _column(values, "values")
 
 
 def is_by_id(scores: Scores) -> TypeGuard[Mapping[Any, Any]]:

@@ -24,14 +24,22 @@ def show_number(value: float, decimals: int | None, *, signed: bool = False) -> 
     return f"{value or 0.0:{sign}.{decimals}f}" if decimals is not None else f"{value or 0.0:{sign}.4g}"
 
 
-def show_p(p: float, alpha: float = 0.05) -> str:
-    """Return a p-value such as `p = 0.0312`, `p < 0.0001` or `p = 1`, never rounded across `alpha`."""
+def show_p(p: float, alpha: float | None = None) -> str:
+    """Return a p-value such as `p = 0.0312`, `p < 0.0001` or `p = 1`; never 0, never rounded across `alpha`.
+
+    Args:
+        p: 0 to 1.
+        alpha: Threshold that it is compared with, if any.
+    """
     if p >= 0.99995:
         return "p = 1"
     shown = max(0.0001, round(p, 4))
-    if (p < alpha) != (shown < alpha):
-        return f"p = {p:.3g}" if p < 0.0001 else f"p = {p:.8f}".rstrip("0")
-    return f"p = {p:.4f}" if p >= 0.0001 else "p < 0.0001"
+    if alpha is None or (p < alpha) == (shown < alpha):
+        return f"p = {p:.4f}" if p >= 0.0001 else "p < 0.0001"
+    if p < 0.0001:
+        return f"p = {p:.3g}" if (float(f"{p:.3g}") < alpha) == (p < alpha) else f"p = {p!r}"
+    places = next((n for n in range(5, 16) if (round(p, n) < alpha) == (p < alpha)), None)
+    return f"p = {p!r}" if places is None else f"p = {p:.{max(places, 8)}f}".rstrip("0")
 
 
 def show_percent(level: float) -> str:
