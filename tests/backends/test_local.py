@@ -50,6 +50,25 @@ def test_devices_are_checked_before_anything_is_loaded(base_folder: Path) -> Non
     LocalBackend(device="cpu").start_session(LoraConfig(base_model=str(base_folder), device="mps")).close()
 
 
+def test_the_base_sampler_is_loaded_where_a_session_would_be(
+    base: LoadedBase, base_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device asked for decides, and with it the number type, for both in the same way; the backend's own wins."""
+    asked: list[str] = []
+
+    def load_base(folder: Path, device: str) -> LoadedBase:
+        asked.append(device)
+        return base
+
+    monkeypatch.setattr(local, "check_device", lambda name: name)
+    monkeypatch.setattr("crucible.backends.local_base.load_base", load_base)
+    LocalBackend().start_session(LoraConfig(base_model=str(base_folder), device="cuda")).close()
+    LocalBackend().create_sampler(str(base_folder), device="cuda")
+    LocalBackend().create_sampler(str(base_folder))
+    LocalBackend(device="mps").create_sampler(str(base_folder), device="cuda")
+    assert asked == ["cuda", "cuda", "cpu", "mps"]
+
+
 def test_a_missing_package_names_its_extra(base_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message is the pip command."""
 

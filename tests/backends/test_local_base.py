@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import shutil
 import weakref
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 import torch
 from transformers import BloomConfig, BloomForCausalLM
 
+from crucible.backends.base_files import base_digest
 from crucible.backends.local_base import LoadedBase, load_base
 from crucible.errors import BackendError
 from crucible.text import FastTokenizer
@@ -36,6 +38,23 @@ def test_an_unused_base_leaves_memory(base_folder: Path, tmp_path: Path, capfd: 
     gc.collect()
     assert seen() is None
     assert capfd.readouterr().err == ""
+
+
+def test_files_that_change_are_loaded_anew(base_folder: Path, tmp_path: Path) -> None:
+    """A base in memory does not stand in for other weights in the same folder; the digests tell them apart."""
+    folder = shutil.copytree(base_folder, tmp_path / "copy")
+    before = load_base(folder, "cpu")
+    assert before.digest == base_digest(base_folder)
+    (folder / "README.md").write_text("a card")
+    assert load_base(folder, "cpu") is before
+    weights = folder / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    os.utime(weights, ns=(1, 1))  # whatever the resolution of the clock
+    after = load_base(folder, "cpu")
+    assert after is not before
+    assert after.digest != before.digest
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from crucible.backends.decoding import _choose
 from crucible.backends.local_base import LoadedBase
 from crucible.backends.local_sampler import LocalSampler
 from crucible.backends.local_session import LocalSession
+from crucible.data import evaluate, load
 from crucible.errors import DataError
 from crucible.ir import LoraConfig
 from crucible.text import Datum
@@ -102,6 +103,43 @@ def test_draws_repeat_with_the_seed_whatever_the_batch(sampler: LocalSampler, mo
     assert sampler.sample(PROMPTS, SamplingParams(max_tokens=12, temperature=1.0, seed=4)) != first
     monkeypatch.setattr("crucible.backends.local_sampler._ROWS", 2)
     assert [s.tokens for s in sampler.sample(PROMPTS, params)] == [s.tokens for s in first]
+
+
+def test_a_prompt_with_a_seed_of_its_own_draws_alone(sampler: LocalSampler) -> None:
+    """Whatever stands beside it in the call; the same prompt under another seed draws anew."""
+    seeds = tuple(range(100, 100 + len(PROMPTS)))
+
+    def drawn(start: int, stop: int, prompts: list[str] = PROMPTS) -> list[tuple[int, ...]]:
+        params = SamplingParams(max_tokens=12, temperature=1.0, seeds=seeds[start:stop])
+        return [sample.tokens for sample in sampler.sample(prompts[start:stop], params)]
+
+    whole = drawn(0, len(PROMPTS))
+    assert drawn(0, 5) + drawn(5, 6) + drawn(6, len(PROMPTS)) == whole
+    same = drawn(0, len(PROMPTS), ["ticket"] * len(PROMPTS))
+    assert len(set(same)) == len(PROMPTS)
+
+
+def test_an_evaluation_draws_the_same_in_every_batch_size(sampler: LocalSampler) -> None:
+    """At temperature 1, items answered three or sixteen at a time get the same answers; equal prompts differ."""
+    data = load([(PROMPTS[index % 6], "x") for index in range(20)])
+    params = SamplingParams(max_tokens=8, temperature=1.0, seed=5)
+    small, large = (
+        [item.output for item in evaluate(sampler, data, ["exact_match"], params=params, batch_size=size).items]
+        for size in (3, 16)
+    )
+    assert small == large
+    assert len(set(small)) == 20
+
+
+def test_there_is_a_seed_for_each_prompt(sampler: LocalSampler) -> None:
+    """A list of seeds that does not fit the prompts is refused."""
+    with pytest.raises(DataError, match="1 seeds came for 2 prompts"):
+        sampler.sample(["a", "b"], SamplingParams(max_tokens=2, temperature=1.0, seeds=(1,)))
+
+
+def test_a_sampler_says_where_and_in_what_numbers_it_computes(sampler: LocalSampler, tuned: LocalSampler) -> None:
+    """Also with merged weights."""
+    assert {(each.device, each.dtype) for each in (sampler, tuned)} == {("cpu", "float32")}
 
 
 def test_draws_without_a_seed_differ(sampler: LocalSampler) -> None:

@@ -38,3 +38,9 @@ def test_sampling_params_out_of_range_are_named(bad: dict[str, object]) -> None:
     """The message holds the field."""
     with pytest.raises(ValueError, match=f"SamplingParams.{next(iter(bad))}"):
         SamplingParams(**bad)
+
+
+def test_one_seed_or_one_a_prompt() -> None:
+    """Both would contradict each other."""
+    with pytest.raises(ValueError, match="seed or seeds, not both"):
+        SamplingParams(seed=1, seeds=(1, 2))

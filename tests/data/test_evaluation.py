@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import random
 import sys
 from collections.abc import Sequence
 
@@ -10,9 +11,21 @@ import pytest
 from crucible import events
 from crucible.backends.records import Sample, SamplingParams
 from crucible.backends.scripted import ScriptedSampler
-from crucible.data import Dataset, Item, Provenance, aevaluate, evaluate, load
+from crucible.data import (
+    Dataset,
+    Item,
+    Provenance,
+    Scorer,
+    aevaluate,
+    evaluate,
+    load,
+    resolve_scorers,
+    schema_compliance,
+    score_bounds,
+)
+from crucible.data.order import draw_seed
 from crucible.errors import BackendError, Cancelled, DataError, MissingExtra
-from crucible.ir import Failed, Outcome, Scored, Skipped
+from crucible.ir import Failed, Interval, Outcome, Scored, Skipped
 from crucible.pipeline import cancellable
 
 
@@ -172,7 +185,60 @@ def test_sampling_is_greedy_unless_told_otherwise() -> None:
 
     evaluate(Noting(), dataset(1), ["exact_match"])
     evaluate(Noting(), dataset(1), ["exact_match"], params=SamplingParams(max_tokens=3, temperature=1.0, seed=1))
-    assert given == [SamplingParams(), SamplingParams(max_tokens=3, temperature=1.0, seed=1)]
+    drawn = SamplingParams(max_tokens=3, temperature=1.0, seeds=(draw_seed(1, "item-1"),))
+    assert given == [SamplingParams(), drawn]
+    evaluate(Noting(), dataset(1), ["exact_match"], params=SamplingParams(temperature=1.0))
+    assert given[2] == SamplingParams(temperature=1.0)
+
+
+class Drawing(ScriptedSampler):
+    """Answers with a number that it draws as a model would: from the seed of each prompt."""
+
+    def __init__(self) -> None:
+        super().__init__(right)
+
+    async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+        """Draw one number a prompt."""
+        assert params is not None
+        assert params.seeds is not None
+        return [
+            Sample(str(random.Random(seed).random()), (), "stop", None, 0, truncated_prompt=False)
+            for _, seed in zip(prompts, params.seeds, strict=True)
+        ]
+
+
+def test_what_is_drawn_for_an_item_does_not_depend_on_the_batch() -> None:
+    """Only on the seed and the item: whatever the batch size, the limit and the order; equal prompts draw anew."""
+    asked = load([("the same question", str(index)) for index in range(20)])
+
+    def answers(data: Dataset, seed: int = 1, **options: int) -> dict[str, str | None]:
+        found = evaluate(Drawing(), data, ["exact_match"], params=SamplingParams(temperature=1.0, seed=seed), **options)
+        return {item.id: item.output for item in found.items}
+
+    first = answers(asked, batch_size=3)
+    assert answers(asked, batch_size=16) == first
+    assert answers(asked.shuffle(0).take(7)).items() <= first.items()
+    assert len(set(first.values())) == 20
+    assert not set(answers(asked, seed=2).values()) & set(first.values())
+
+
+def test_an_interval_stays_inside_the_range_that_a_scorer_declares() -> None:
+    """Those that come with Crucible range from 0 to 1; one's own says so by `bounds`, or is not clipped."""
+
+    def tenths(item: Item, output: str) -> Outcome:
+        return Scored({"0": 0.9, "1": 0.5}.get(output, 1.0))
+
+    def interval(scorer: Scorer) -> Interval | None:
+        return evaluate(Counting(), dataset(), {"mine": scorer}).summaries["mine"].interval
+
+    free = interval(tenths)
+    assert free is not None
+    assert free.high > 1
+    tenths.bounds = (0.0, 1.0)  # type: ignore[attr-defined]
+    clipped = interval(tenths)
+    assert clipped == Interval(free.low, 1.0, 0.95, "Student's t, clipped to [0, 1]")
+    by_name = resolve_scorers(["exact_match", "field_f1", "number_match"], dataset())
+    assert {score_bounds(scorer) for scorer in (*by_name.values(), schema_compliance({}))} == {(0.0, 1.0)}
 
 
 @pytest.mark.parametrize(

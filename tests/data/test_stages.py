@@ -12,9 +12,10 @@ from crucible import events
 from crucible.backends import registry as backend_registry
 from crucible.backends.scripted import ScriptedSampler
 from crucible.data import stages
+from crucible.data.base_sampler import with_base
 from crucible.data.evaluate_stage import EvaluateStage
 from crucible.data.load_stage import DataLoadStage
-from crucible.errors import DataError
+from crucible.errors import ContractError, DataError
 from crucible.ir import (
     BackendRef,
     DatasetRef,
@@ -36,6 +37,7 @@ from crucible.pipeline import (
     parse_options,
     pipeline_problems,
 )
+from crucible.stats.plan import BenchOptions, Contrast, resolve
 
 TICKETS = DatasetRef(name="tickets", options={"limit": 12, "test_limit": 8})
 
@@ -206,6 +208,18 @@ def test_a_resumed_run_reads_the_same_items_again(tmp_path: Path) -> None:
         stage.rebuild(stored, parse_options(stage, None))
 
 
+def test_a_run_loads_its_data_once(tmp_path: Path) -> None:
+    """A second `data_load` would replace what the run says of its data: refused at validation, and by the stage."""
+    twice = experiment(StageDef(name="data_load"), StageDef(name="evaluate"), StageDef(name="data_load"))
+    (problem,) = pipeline_problems(twice, Registry())
+    assert (problem.path, problem.message[:26]) == ("pipeline[2].name", "a run loads its data once;")
+    off = experiment(StageDef(name="data_load"), StageDef(name="data_load", enabled=False))
+    assert not pipeline_problems(off, Registry())
+    once = load_stage(context(tmp_path, experiment()))
+    with pytest.raises(ContractError, match="a run loads its data once"):
+        load_stage(once, name="jsonl", path="other.jsonl")
+
+
 # evaluate
 
 
@@ -219,7 +233,8 @@ def test_every_answer_is_kept_with_its_scores(tmp_path: Path) -> None:
     found.raise_for_status()
     lines = [json.loads(line) for line in found.context.artifact_path("scores.tuned").read_text().splitlines()]
     assert [line["id"] for line in lines] == [item.id for item in found.context.resource("test")]
-    assert set(lines[0]) == {"id", "input", "expected", "output", "stop_reason", "scores"}
+    assert set(lines[0]) == {"id", "input", "expected", "output", "stop_reason", "scores", "synthetic"}
+    assert {line["synthetic"] for line in lines} == {True}
     assert lines[0]["scores"]["schema_compliance"] == {"kind": "scored", "value": 1.0}
     assert found.context.artifacts["scores.tuned"].path == "evaluate/tuned.jsonl"
     summary = found.context.get_metric("evaluate.tuned")["schema_compliance"]
@@ -233,6 +248,22 @@ def test_every_answer_is_kept_with_its_scores(tmp_path: Path) -> None:
     assert summary["interval"]["method"] == "Wilson score"
     drawn = found.context.get_metric("generation.tuned")
     assert (drawn["model"], drawn["items"], drawn["max_tokens"], drawn["temperature"]) == ("tuned", 8, 64, 0.0)
+    assert (drawn["dataset"], drawn["dataset_role"], drawn["synthetic"]) == ("tickets", "test", True)
+    assert (drawn["base_model"], drawn["device"]) == (None, None)
+
+
+def test_answers_to_real_data_have_no_stamp(tmp_path: Path) -> None:
+    """Only made-up data is stamped."""
+    (tmp_path / "d.jsonl").write_text('{"input": "a", "expected": "b"}\n{"input": "c", "expected": "d"}')
+    document = experiment(
+        StageDef(name="data_load"),
+        StageDef(name="provide"),
+        StageDef(name="evaluate", options={"model": "tuned"}),
+        dataset=DatasetRef(name="jsonl", options={"path": str(tmp_path / "d.jsonl")}),
+    )
+    found = Runner(Registry(provide(lambda prompt: "b"))).run(document, workspace=tmp_path)
+    assert "synthetic" not in json.loads(found.context.artifact_path("scores.tuned").read_text().splitlines()[0])
+    assert found.context.get_metric("generation.tuned")["synthetic"] is False
 
 
 def test_what_is_written_is_what_stats_reads(tmp_path: Path) -> None:
@@ -260,6 +291,7 @@ def test_a_limit_takes_the_same_items_for_every_model(tmp_path: Path) -> None:
 def test_the_training_set_can_be_evaluated(tmp_path: Path) -> None:
     """By its name."""
     found = run(tmp_path, lambda prompt: "{}", dataset="train", label="tuned.on-train")
+    assert found.context.get_metric("generation.tuned.on-train")["dataset_role"] == "train"
     assert found.context.get_metric("evaluate.tuned.on-train")["exact_match"]["attempted"] == 12
 
 
@@ -317,8 +349,9 @@ def test_one_answer_is_enough_and_none_is_an_error(tmp_path: Path) -> None:
         ({"scorers": []}, "scorers", "must not be empty"),
         ({"stop": ["\n", ""]}, "stop", "an empty text would end every answer"),
         ({"max_tokens": 0}, "max_tokens", "expected a value at least 1"),
+        ({"model": "tuned", "base_model": "b"}, "base_model", "is read with model: base alone"),
         ({"failures": "ignore"}, "failures", "expected one of exclude, zero, abort"),
-        ({"label": "../../etc"}, "label", "should match pattern"),
+        ({"label": "../../etc"}, "label", "expected text that fits"),
     ],
 )
 def test_validation_finds_bad_options_of_evaluate(options: dict[str, Any], path: str, message: str) -> None:
@@ -345,12 +378,12 @@ def test_a_scorer_that_does_not_fit_the_data_ends_the_stage(tmp_path: Path) -> N
 class OneBackend:
     """A backend whose base model is a script."""
 
-    asked: ClassVar[list[str]] = []
+    asked: ClassVar[list[tuple[str, str | None]]] = []
 
-    def create_sampler(self, base_model: str) -> ScriptedSampler:
-        """Return the script and write down which model was asked for."""
-        self.asked.append(base_model)
-        return ScriptedSampler(lambda prompt: "{}")
+    def create_sampler(self, base_model: str, *, device: str | None = None) -> ScriptedSampler:
+        """Return a sampler that answers with its name, and write down which model was asked for and where."""
+        self.asked.append((base_model, device))
+        return ScriptedSampler(lambda prompt: base_model)
 
 
 @pytest.fixture
@@ -370,19 +403,118 @@ def one_backend(monkeypatch: pytest.MonkeyPatch) -> type[OneBackend]:
 @pytest.mark.parametrize(
     ("fields", "options", "asked"),
     [
-        ({"training_config": training()}, {}, "my/base"),
-        ({"baseline": ModelRef(id="b", artifact_uri="/models/b")}, {}, "/models/b"),
-        ({"training_config": training()}, {"base_model": "own/base"}, "own/base"),
+        ({"training_config": training()}, {}, ("my/base", "cpu")),
+        ({"baseline": ModelRef(id="b", artifact_uri="/models/b")}, {}, ("/models/b", None)),
+        ({"training_config": training(device="cuda")}, {"base_model": "own/base"}, ("own/base", "cuda")),
     ],
 )
 def test_the_base_model_comes_from_the_backend_once(
-    tmp_path: Path, one_backend: type[OneBackend], fields: dict[str, Any], options: dict[str, Any], asked: str
+    tmp_path: Path,
+    one_backend: type[OneBackend],
+    fields: dict[str, Any],
+    options: dict[str, Any],
+    asked: tuple[str, str | None],
 ) -> None:
-    """The stage's own, else that of training_config, else the baseline; a second evaluation finds it loaded."""
+    """The stage's own, else that of training_config, else the baseline; a second evaluation finds it loaded.
+
+    Its weights go where those that are trained go.
+    """
     definitions = [StageDef(name="evaluate", options={"label": label, **options}) for label in ("base", "base-again")]
     document = experiment(StageDef(name="data_load"), *definitions, backend=BackendRef(id="one"), **fields)
     Runner(Registry()).run(document, workspace=tmp_path).raise_for_status()
     assert one_backend.asked == [asked]
+
+
+class Trained(StageBase):
+    """Say that models were trained, as `supervised_train` does."""
+
+    name: ClassVar[str] = "trained"
+    Options: ClassVar[type[BaseModel]] = NoOptions
+    bases: ClassVar[dict[str, str]] = {}
+    device: ClassVar[str] = "cpu"
+
+    def run(self, context: Context, options: NoOptions) -> Context:
+        """Put the facts and the sampler of each model, and the bases as the training stage does."""
+        for model, base in self.bases.items():
+            config = {"base_model": base, "device": self.device}
+            context = context.put_metric(f"train.{model}", {"config": config})
+            context = context.put_resource(f"sampler.{model}", ScriptedSampler(lambda prompt: "{}"))
+            context = with_base(context, OneBackend(), base, self.device)
+        return context
+
+    rebuild = run
+
+
+def after_training(tmp_path: Path, bases: dict[str, str], *evaluated: dict[str, Any], device: str = "cpu") -> RunResult:
+    """Run load, train on these bases, and evaluate."""
+    stage: Stage = type("TrainedThese", (Trained,), {"bases": bases, "device": device})()
+    definitions = [StageDef(name="evaluate", options=options) for options in evaluated]
+    document = experiment(
+        StageDef(name="data_load"), StageDef(name="trained"), *definitions, backend=BackendRef(id="one")
+    )
+    return Runner(Registry(stage)).run(document, workspace=tmp_path)
+
+
+def test_each_base_model_is_itself(tmp_path: Path, one_backend: type[OneBackend]) -> None:
+    """A base model that is asked for by name is loaded, whichever other is loaded already; each is recorded."""
+    found = after_training(
+        tmp_path,
+        {"a": "base/a"},
+        {},
+        {"label": "b", "base_model": "base/b"},
+        {"label": "a-again", "base_model": "base/a"},
+        {"model": "a"},
+        device="cuda",
+    )
+    found.raise_for_status()
+    answers = {
+        label: json.loads(found.context.artifact_path(f"scores.{label}").read_text().splitlines()[0])["output"]
+        for label in ("base", "b", "a-again")
+    }
+    assert answers == {"base": "base/a", "b": "base/b", "a-again": "base/a"}
+    recorded = {
+        label: found.context.get_metric(f"generation.{label}")["base_model"] for label in ("base", "b", "a-again", "a")
+    }
+    assert recorded == {"base": "base/a", "b": "base/b", "a-again": "base/a", "a": "base/a"}
+    assert one_backend.asked == [("base/a", "cuda"), ("base/b", "cuda")]
+
+
+def test_a_base_that_can_mean_two_is_refused_by_both_names(tmp_path: Path, one_backend: type[OneBackend]) -> None:
+    """Two trainings on different bases leave no one `base`; with base_model each is evaluated."""
+    bases = {"a": "base/a", "b": "base/b"}
+    found = after_training(tmp_path / "1", bases, {})
+    assert "model: base can mean base/a or base/b in this run; say which with the option base_model" in failure(found)
+    after_training(
+        tmp_path / "2", bases, {"base_model": "base/b"}, {"base_model": "base/a", "label": "base-a"}
+    ).raise_for_status()
+    assert one_backend.asked == [("base/a", "cpu"), ("base/b", "cpu")] * 2
+
+
+def test_base_does_not_change_its_meaning_during_a_run(tmp_path: Path, one_backend: type[OneBackend]) -> None:
+    """The document's base, evaluated before another one was trained on, is not taken for that other one."""
+    stage: Stage = type("TrainedOther", (Trained,), {"bases": {"other": "base/other"}})()
+    document = experiment(
+        StageDef(name="data_load"),
+        StageDef(name="evaluate"),
+        StageDef(name="trained"),
+        StageDef(name="evaluate", options={"label": "later"}),
+        backend=BackendRef(id="one"),
+        training_config=training(),
+    )
+    found = Runner(Registry(stage)).run(document, workspace=tmp_path)
+    assert "model: base can mean my/base or base/other in this run" in failure(found)
+
+
+def test_a_base_that_a_strangers_stage_provides_is_taken(tmp_path: Path) -> None:
+    """Where nothing names a base model, `sampler.base` is it, under the name that it gives itself."""
+
+    class Own(Provide):
+        def run(self, context: Context, options: NoOptions) -> Context:
+            return context.put_resource("sampler.base", ScriptedSampler(lambda prompt: "{}"))
+
+    document = experiment(StageDef(name="data_load"), StageDef(name="provide"), StageDef(name="evaluate"))
+    found = Runner(Registry(Own())).run(document, workspace=tmp_path)
+    assert found.context.get_metric("generation.base")["base_model"] == "scripted"
 
 
 def test_without_a_base_model_the_error_says_what_to_give(tmp_path: Path, one_backend: type[OneBackend]) -> None:
@@ -392,16 +524,28 @@ def test_without_a_base_model_the_error_says_what_to_give(tmp_path: Path, one_ba
     assert "no base model is named; give this stage base_model" in failure(found)
 
 
-def test_the_level_of_intervals_is_the_documents(tmp_path: Path) -> None:
-    """`reliability.stats.confidence_level`, else 95 %."""
+@pytest.mark.parametrize(
+    ("given", "level"),
+    [
+        ({"confidence_level": 0.9}, 0.9),
+        ({"alpha": 0.01}, 0.99),
+        ({"alpha": 0.01, "confidence_level": 0.9}, 0.9),
+        ({}, 0.95),
+    ],
+)
+def test_the_level_of_intervals_is_the_documents(tmp_path: Path, given: dict[str, Any], level: float) -> None:
+    """By the rule of `bench`: `reliability.stats.confidence_level`, else 1 - alpha, else 95 %."""
+    config = StatsConfig(**given)
     document = experiment(
         StageDef(name="data_load"),
         StageDef(name="provide"),
         StageDef(name="evaluate", options={"model": "tuned"}),
-        reliability=ReliabilityConfig(stats=StatsConfig(confidence_level=0.9)),
+        reliability=ReliabilityConfig(stats=config if given else None),
     )
     found = Runner(Registry(provide(lambda prompt: "{}"))).run(document, workspace=tmp_path)
-    assert found.context.get_metric("evaluate.tuned")["exact_match"]["interval"]["level"] == 0.9
+    assert found.context.get_metric("evaluate.tuned")["exact_match"]["interval"]["level"] == level
+    bench = BenchOptions(contrasts=(Contrast(baseline="a", treatment="b"),))
+    assert resolve(bench, config).level == level
 
 
 def test_the_seed_of_draws_is_the_documents(tmp_path: Path) -> None:

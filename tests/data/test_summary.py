@@ -9,7 +9,7 @@ from scipy import stats as scipy_stats
 from crucible import stats
 from crucible.data import summarise
 from crucible.errors import MissingExtra
-from crucible.ir import Failed, Scored, Skipped
+from crucible.ir import Failed, Interval, Scored, Skipped
 from crucible.stats.scores import FailurePolicy
 
 
@@ -30,6 +30,17 @@ def test_other_scores_get_students_interval() -> None:
     assert (found.interval.level, found.interval.method) == (0.9, "Student's t")
     assert math.isclose(found.interval.low, expected.low, rel_tol=1e-12)
     assert math.isclose(found.interval.high, expected.high, rel_tol=1e-12)
+
+
+def test_an_interval_is_clipped_to_the_scores_that_are_possible() -> None:
+    """Only where it leaves them, and the method says so; a score outside the range is not argued away."""
+    scores = [Scored(value) for value in (1.0, 1.0, 0.9, 1.0, 0.5)]
+    free, clipped = summarise(scores).interval, summarise(scores, bounds=(0.0, 1.0)).interval
+    assert free is not None
+    assert (round(free.low, 2), round(free.high, 2)) == (0.61, 1.15)
+    assert clipped == Interval(free.low, 1.0, 0.95, "Student's t, clipped to [0, 1]")
+    assert summarise(scores, bounds=(-1.0, 2.0)).interval == free
+    assert summarise(scores, bounds=(0.6, 1.0)).interval == free
 
 
 @pytest.mark.parametrize("values", [[0.5], [0.5, 0.5, 0.5], []])

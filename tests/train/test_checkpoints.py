@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from crucible import events
+from crucible.backends.base_files import base_digest
 from crucible.data import Item
 from crucible.errors import Cancelled, CheckpointError
 from crucible.ir import LoraConfig, to_dict
@@ -45,6 +47,13 @@ def run(config: LoraConfig, items: list[Item], workspace: Path, *, resume: bool 
         result = trainer.train(items, resume=resume)
         trainer.save("adapter")
         return result
+
+
+def flip_last_byte(path: Path) -> None:
+    """Change a file a little."""
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
 
 
 def adapter_bytes(workspace: Path) -> bytes:
@@ -175,6 +184,18 @@ def test_another_configuration_or_other_data_is_refused_by_name(
         run(config.model_copy(update={"learning_rate": 0.1}), items, workspace, resume=True)
     with pytest.raises(CheckpointError, match="data was"):
         run(config, items[:-1], workspace, resume=True)
+
+
+def test_a_base_model_that_changed_meanwhile_is_refused(
+    base: Path, configure: Configure, items: list[Item], tmp_path: Path
+) -> None:
+    """Its name is the same and its weights are not: a resumed training would be another one."""
+    folder = shutil.copytree(base, tmp_path / "base")
+    config = configure(base_model=str(folder))
+    assert run(config, items, tmp_path / "work").base_digest == base_digest(base)
+    flip_last_byte(folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=f"base_digest was '{base_digest(base)}' and is '{base_digest(folder)}'"):
+        run(config, items, tmp_path / "work", resume=True)
 
 
 def test_foreign_files_beside_checkpoints_do_no_harm(halted: tuple[LoraConfig, Path], items: list[Item]) -> None:

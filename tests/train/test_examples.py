@@ -9,7 +9,7 @@ import pytest
 
 from crucible import events
 from crucible.backends import Session
-from crucible.data import Item
+from crucible.data import Item, load
 from crucible.errors import DataError, TrainError
 from crucible.ir import LoraConfig
 from crucible.train.examples import mean_weighted, prepare
@@ -52,9 +52,39 @@ def test_held_out_items_are_not_trained_on(session: Session, configure: Configur
 
 
 def test_one_item_cannot_be_split(session: Session, configure: Configure, items: list[Item]) -> None:
-    """Holding out a share of one item would leave nothing to train on."""
-    with pytest.raises(DataError, match="at least 2 items, got 1"):
-        prepare(items[:1], session.tokenizer, configure(validation_fraction=0.5), session.window)
+    """Holding out a share of one item would leave nothing to train on; copies of it are no others."""
+    for copies in (1, 3):
+        with pytest.raises(DataError, match="at least 2 items with different inputs, got 1"):
+            prepare(items[:1] * copies, session.tokenizer, configure(validation_fraction=0.5), session.window)
+
+
+def test_no_input_is_both_trained_on_and_held_out(session: Session, configure: Configure, items: list[Item]) -> None:
+    """Items that ask the same, but for case and white space, go to the same side; those that moved are told."""
+    doubled = [*items, *(Item(f"{item.id}-copy", f"  {item.input.upper()}", item.expected) for item in items[:8])]
+    config = configure(validation_fraction=0.3)
+    with events.collect("crucible_trace.decision.made") as found:
+        data = prepare(doubled, session.tokenizer, config, session.window)
+    train, held = ({example.asks for example in part} for part in (data.train, data.validation))
+    assert not train & held
+    assert len(held) == 3
+    assert len(data.train) + len(data.validation) == 19
+    moved = len(data.validation) - 3
+    assert moved > 0
+    told = [event.metadata for event in found if event.metadata["decision"].startswith("held out")]
+    assert [metadata["decision"] for metadata in told] == [f"held out {moved} more items for validation"]
+    assert (told[0]["items"], told[0]["inputs"]) == (moved, 3)
+    plain = prepare(items, session.tokenizer, config, session.window)
+    assert {example.asks for example in plain.validation} == held
+
+
+def test_made_up_items_are_known_as_such(session: Session, configure: Configure, items: list[Item]) -> None:
+    """By what the dataset says of its origin, or an item of itself."""
+    real = [Item(item.id, item.input, item.expected) for item in items]
+    stamped = load([(item.input, item.expected or "") for item in items], synthetic=True)
+    found = [
+        prepare(chosen, session.tokenizer, configure(), session.window).synthetic for chosen in (items, real, stamped)
+    ]
+    assert found == [True, False, True]
 
 
 def test_long_prompts_are_shortened_counted_and_told(session: Session, configure: Configure, items: list[Item]) -> None:

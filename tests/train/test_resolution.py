@@ -129,24 +129,30 @@ def test_the_training_config_wins_over_defaults() -> None:
         (None, {"epochs": 2, "max_steps": 5}, (2, 5)),
         ({"epochs": 3, "batch_size": 4}, {"max_steps": 50}, (None, 50)),
         ({"epochs": 3, "batch_size": 4}, {}, (3, 9)),
-        ({"epochs": 3, "batch_size": 4, "options": {"max_steps": 5}}, {}, (3, 5)),
+        ({"epochs": 3, "batch_size": 4, "options": {"max_steps": 5}}, {}, (None, 5)),
+        ({"batch_size": 4, "options": {"max_steps": 5}}, {}, (None, 5)),
+        ({"epochs": 3, "batch_size": 4, "options": {"max_steps": 5, "epochs": 2}}, {}, (2, 5)),
         ({"batch_size": 4, "options": {"max_steps": 5}}, {"epochs": 2}, (2, 6)),
     ],
 )
 def test_epochs_and_max_steps_on_different_levels(
     training: dict[str, Any] | None, own: dict[str, Any], expected: tuple[int | None, int]
 ) -> None:
-    """The one given on the higher level replaces the other; on one level both limit."""
+    """The one given on the higher level replaces the other; on one level both limit.
+
+    The options of a training_config are a level above its fields, whose defaults count as given.
+    """
+    assert problems(experiment(training), options(base_model="b", **own)) == []
     config = resolve(experiment(training), options(base_model="b", **own), 11)
     assert (config.epochs, config.max_steps) == expected
 
 
-def test_the_base_model_is_the_options_then_the_configs_then_the_baseline() -> None:
+def test_the_base_model_is_the_options_then_the_configs() -> None:
     """A folder in artifact_uri wins over the id."""
-    both = experiment({"model_ref": {"id": "i", "artifact_uri": "/folder"}}, baseline={"id": "baseline"})
-    assert resolve(both, options(base_model="own"), 1).base_model == "own"
-    assert resolve(both, options(), 1).base_model == "/folder"
-    assert resolve(experiment(baseline={"id": "baseline"}), options(), 1).base_model == "baseline"
+    document = experiment({"model_ref": {"id": "i", "artifact_uri": "/folder"}})
+    assert resolve(document, options(base_model="own"), 1).base_model == "own"
+    assert resolve(document, options(), 1).base_model == "/folder"
+    assert resolve(experiment({"model_ref": {"id": "i"}}), options(), 1).base_model == "i"
 
 
 def test_without_any_base_model_it_is_asked_for() -> None:
@@ -167,6 +173,7 @@ def test_without_any_base_model_it_is_asked_for() -> None:
         ({"metrics": ["loss", "bleu"]}, "metrics[1]", "bleu is not known"),
         ({"options": {"rnk": 2}}, "options.rnk", 'did you mean "rank"'),
         ({"options": {"batch_size": 2}}, "options.batch_size", "say it there"),
+        ({"options": {"epochs": 2}}, "options.epochs", "say it there"),
         ({"options": {"rank": 0}}, "options.rank", "at least 1"),
         ({"model_ref": {"id": "m", "provider": "ollama"}}, "model_ref.provider", "ollama is not supported"),
         ({"model_ref": {"id": "m", "framework": "jax"}}, "model_ref.framework", "jax is not supported"),

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from crucible.backends import LocalBackend
+from crucible.backends.base_files import base_digest
+from crucible.backends.local_sampler import LocalSampler
+from crucible.backends.local_session import LocalSession
 from crucible.data import load
-from crucible.errors import ContractError, SpecErrors
+from crucible.errors import CheckpointError, ContractError, SpecErrors
 from crucible.ir import Experiment, LoraConfig
 from crucible.pipeline import Context, Registry, parse_options, pipeline_problems
+from crucible.train import stages
 from crucible.train.resolution import TrainNaming
 from crucible.train.stages import SupervisedTrainStage
 
 STAGE = SupervisedTrainStage()
-SHORT: dict[str, Any] = {"rank": 4, "learning_rate": 5e-3, "max_steps": 4, "checkpoint_interval": 2}
+SHORT: dict[str, Any] = {"rank": 4, "learning_rate": 5e-3, "max_steps": 4, "checkpoint_interval": 2, "batch_size": 4}
 
 
 def options(**values: Any) -> TrainNaming:
@@ -27,13 +33,13 @@ def options(**values: Any) -> TrainNaming:
 
 @pytest.fixture
 def context(base: Path, tmp_path: Path) -> Context:
-    """A run with twelve training tickets and a baseline."""
+    """A run with twelve training tickets and a base model."""
     experiment = Experiment.read(
         {
             "id": "x",
             "backend": {"id": "local"},
             "pipeline": [{"name": "supervised_train"}],
-            "baseline": {"id": str(base)},
+            "training_config": {"id": "t", "model_ref": {"id": str(base)}, "dataset_ref": {"name": "tickets"}},
         }
     )
     start = Context(run_id="r", experiment=experiment, workspace=tmp_path)
@@ -52,7 +58,12 @@ def test_it_leaves_samplers_metric_and_artifacts(context: Context) -> None:
     history = json.loads(after.artifact_path("history.tuned").read_text())
     assert [record["step"] for record in history] == [1, 2, 3, 4]
     assert ["validation_loss" in record for record in history] == [False, True, False, True]
+    assert {record["synthetic"] for record in history} == {True}
+    assert (facts["synthetic"], facts["dataset"], facts["dataset_role"]) == (True, "tickets", "train")
     assert after.artifact_path("adapter.tuned").name == "adapter_model.safetensors"
+    origin = json.loads((after.artifact_path("adapter.tuned").parent / "training.json").read_text())
+    assert origin["data"]["synthetic"] is True
+    assert origin["base_digest"] == facts["base_digest"] == base_digest(Path(facts["config"]["base_model"]))
     for name in ("sampler.tuned", "sampler.base"):
         assert isinstance(after.resource(name).sample(["Ticket: hi\nJSON:"])[0].text, str)
 
@@ -76,17 +87,60 @@ def test_two_models_of_one_run_share_the_base(context: Context) -> None:
         STAGE.run(after, options(model="a"))
 
 
+def test_real_data_is_not_stamped(context: Context) -> None:
+    """No record, file or metric calls observed items made up."""
+    real = load([(f"question {index}", "answer") for index in range(6)])
+    after = STAGE.run(context.put_resource("train", real), options())
+    assert after.metrics["train.tuned"]["synthetic"] is False
+    assert not any("synthetic" in record for record in json.loads(after.artifact_path("history.tuned").read_text()))
+    origin = json.loads((after.artifact_path("adapter.tuned").parent / "training.json").read_text())
+    assert origin["data"]["synthetic"] is False
+
+
+def test_an_adapter_is_not_put_on_another_base(context: Context, base: Path, tmp_path: Path) -> None:
+    """Where the files of the base model changed since, a resumed run ends by name."""
+    folder = shutil.copytree(base, tmp_path / "base")
+    after = STAGE.run(context, options(base_model=str(folder)))
+    later = dataclasses.replace(after, resources={})
+    assert STAGE.rebuild(later, options()).has_resource("sampler.tuned")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**config, "note": "changed"}))
+    with pytest.raises(CheckpointError, match="are not those that the adapter was trained on: base_digest was"):
+        STAGE.rebuild(later, options())
+
+
+def test_the_base_is_sampled_on_the_device_of_the_training(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the tuned and the untuned model compute in the same numbers; each base of a run is its own."""
+    asked: list[tuple[str, str | None]] = []
+
+    class Spy(LocalBackend):
+        def start_session(self, config: LoraConfig) -> LocalSession:
+            return super().start_session(config.model_copy(update={"device": "cpu"}))
+
+        def create_sampler(
+            self, base_model: str, *, device: str | None = None, adapter: Path | None = None
+        ) -> LocalSampler:
+            asked.append((Path(base_model).name, device))
+            return super().create_sampler(base_model, adapter=adapter)
+
+    monkeypatch.setattr(stages, "get_backend", lambda ref: Spy())
+    after = STAGE.run(context, options(device="cuda", max_steps=1))
+    STAGE.rebuild(dataclasses.replace(after, resources={}), options())
+    assert asked == [(Path(after.metrics["train.tuned"]["config"]["base_model"]).name, "cuda")] * 2
+
+
 def test_the_dataset_is_the_one_named(context: Context) -> None:
     """`dataset` names the resource; without it there is an error that names it."""
     other = context.put_resource("test", load("tickets", split="test", limit=5))
-    assert STAGE.run(other, options(dataset="test")).metrics["train.tuned"]["items"] == 5
+    facts = STAGE.run(other, options(dataset="test")).metrics["train.tuned"]
+    assert (facts["items"], facts["dataset_role"]) == (5, "test")
     with pytest.raises(ContractError, match='"nowhere"'):
         STAGE.run(context, options(dataset="nowhere"))
 
 
 def test_the_document_is_checked_through_the_stage(context: Context) -> None:
     """`crucible validate` finds what cannot be done, at its place."""
-    document = context.experiment.model_copy(update={"baseline": None})
+    document = context.experiment.model_copy(update={"training_config": None})
     found = pipeline_problems(document, Registry())
     assert [problem.path for problem in found] == ["pipeline[0].options.base_model"]
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from crucible import events, pipeline
+from crucible.backends import (
+    AdamParams,
+    ForwardBackwardOutput,
+    LocalBackend,
+    OptimStepOutput,
+    Session,
+    SessionFuture,
+)
 from crucible.data import Item, load, make_tickets
 from crucible.errors import Cancelled, DataError, NonFiniteLoss, StoreError, TrainError
 from crucible.ir import LoraConfig
+from crucible.text import Datum
 from crucible.train import Checkpoint, Trainer, TrainResult
 
 Configure = Callable[..., LoraConfig]
@@ -115,38 +127,66 @@ def test_each_event_is_emitted_once(configure: Configure, items: list[Item], tmp
     assert batch.measurements.keys() == {"step", "loss", "gradient_norm", "learning_rate", "tokens", "duration_ns"}
 
 
+class Worsening:
+    """A real session whose validation loss is made to be lowest at step 4."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._steps = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def optim_step(self, params: AdamParams) -> SessionFuture[OptimStepOutput]:
+        """Count the steps."""
+        self._steps += 1
+        return self._session.optim_step(params)
+
+    def forward(self, data: Sequence[Datum], loss: str = "cross_entropy") -> SessionFuture[ForwardBackwardOutput]:
+        """Answer with a loss that depends on the count of steps alone."""
+        made_up: Future[ForwardBackwardOutput] = Future()
+        tokens = sum(sum(datum.weights) for datum in data)
+        made_up.set_result(ForwardBackwardOutput(loss=tokens * (1.0 + abs(self._steps - 4)), logprobs=[], metrics={}))
+        return SessionFuture(made_up, request="forward", backend="local")
+
+
+def train_worsening(config: LoraConfig, workspace: Path) -> tuple[TrainResult, Checkpoint]:
+    """Train with a validation loss that is lowest at step 4; return the result and what `save` wrote."""
+    session = cast("Session", Worsening(LocalBackend().start_session(config)))
+    with Trainer(config, session, workspace, "adapter") as trainer:
+        return trainer.train(make_tickets(24, seed=0)), trainer.save("kept")
+
+
 def test_the_best_checkpoint_is_kept_and_why_is_told(configure: Configure, tmp_path: Path) -> None:
-    """With a rate that spoils late steps the best is not the last; its weights are what is saved and sampled."""
-    items = make_tickets(24, seed=0)
-    config = configure(max_steps=12, learning_rate=0.08, validation_fraction=0.3, schedule="constant")
-    with events.collect("crucible_trace.decision.made") as found, Trainer.start(config, workspace=tmp_path) as trainer:
-        result = trainer.train(items)
-        saved = trainer.save("kept")
-    best = min(result.validation, key=lambda record: record["loss"])
-    assert best["step"] < 12
-    assert result.kept == Checkpoint(
-        f"step-{best['step']:06d}",
-        best["step"],
-        tmp_path / "checkpoints" / f"step-{best['step']:06d}",
-        {"validation_loss": best["loss"]},
-    )
+    """Where the best is not the last, its weights are saved and sampled, and the trace says over which others."""
+    with events.collect("crucible_trace.decision.made") as found:
+        result, saved = train_worsening(configure(max_steps=8, validation_fraction=0.3), tmp_path)
+    path = tmp_path / "checkpoints" / "step-000004"
+    assert [record["loss"] for record in result.validation] == [3.0, 1.0, 3.0, 5.0]
+    assert result.kept == Checkpoint("step-000004", 4, path, {"validation_loss": 1.0})
     weights = "adapter_model.safetensors"
-    assert (saved.local_path / weights).read_bytes() == (result.kept.local_path / weights).read_bytes()
-    assert (saved.step, saved.metrics) == (best["step"], {"validation_loss": best["loss"]})
+    assert (saved.local_path / weights).read_bytes() == (path / weights).read_bytes()
+    assert (saved.step, saved.metrics) == (4, {"validation_loss": 1.0})
     decision = next(event.metadata for event in found if event.metadata["decision"].startswith("kept"))
-    assert decision["decision"].startswith(f"kept the checkpoint at step {best['step']} over ")
-    assert decision["reasoning"] == f"lowest validation loss ({best['loss']:.4g})"
-    assert len(decision["alternatives"]) == 5
+    assert decision["decision"] == "kept the checkpoint at step 4 over 2, 6 and 8"
+    assert decision["reasoning"] == "lowest validation loss (1)"
+    assert decision["alternatives"] == ["step 2", "step 6", "step 8"]
 
 
 def test_retention_keeps_the_best_and_the_newest_two(configure: Configure, tmp_path: Path) -> None:
     """Everything else is removed, and the trace says so."""
-    config = configure(max_steps=12, learning_rate=0.08, validation_fraction=0.3)
     with events.collect("crucible_trace.decision.made") as found:
-        result = run(config, make_tickets(24, seed=0), tmp_path)
-    left = {path.name for path in (tmp_path / "checkpoints").iterdir() if path.is_dir()}
-    assert left == {"step-000010", "step-000012", result.kept.name}
-    assert any(event.metadata["decision"].startswith("removed the checkpoint") for event in found)
+        train_worsening(configure(max_steps=12, validation_fraction=0.3), tmp_path)
+    left = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    kept = ("step-000004", "step-000010", "step-000012")
+    assert left == sorted([*kept, *(f"{name}.json" for name in kept)])
+    removed = [event.metadata for event in found if event.metadata["decision"].startswith("removed")]
+    assert [metadata["decision"] for metadata in removed] == [
+        "removed the checkpoint at step 2",
+        "removed the checkpoint at step 6",
+        "removed the checkpoint at step 8",
+    ]
+    assert removed[-1]["reasoning"] == "newer ones are kept, and the best so far (step 4)"
 
 
 def test_keep_last_and_nothing_held_out_hand_out_the_last(
@@ -256,7 +296,9 @@ def test_data_that_cannot_be_trained_on_is_an_error(configure: Configure, tmp_pa
 def test_an_adapter_can_be_saved_before_training_and_names_are_checked(configure: Configure, tmp_path: Path) -> None:
     """A name must be the name of one folder."""
     with Trainer.start(configure(), workspace=tmp_path) as trainer:
-        assert trainer.save("fresh").step == 0
+        fresh = trainer.save("fresh")
+        assert fresh.step == 0
+        assert json.loads((fresh.local_path / "training.json").read_text())["data"] is None
         for bad in ("a/b", "..", "", ".hidden"):
             with pytest.raises(TrainError, match="cannot name a saved adapter"):
                 trainer.save(bad)

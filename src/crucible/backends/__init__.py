@@ -11,6 +11,7 @@ from crucible.backends.protocols import Backend, Sampler, Session
 from crucible.backends.records import AdamParams, ForwardBackwardOutput, OptimStepOutput, Sample, SamplingParams
 from crucible.backends.registry import backend_names, get_backend
 from crucible.backends.scripted import ScriptedSampler
+from crucible.backends.threads import sleep_while_waiting
 
 __all__ = [
     "AdamParams",
@@ -27,5 +28,8 @@ __all__ = [
     "backend_names",
     "get_backend",
     "resolve_base_model",
+    "sleep_while_waiting",
     "verify_checkpoint",
 ]
+
+sleep_while_waiting()

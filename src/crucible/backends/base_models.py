@@ -15,7 +15,7 @@ from typing import Any, cast
 from crucible.errors import BackendError, require
 from crucible.ir import did_you_mean
 
-__all__ = ["resolve_base_model"]
+__all__ = ["Progress", "resolve_base_model"]
 
 GROUP = "crucible.base_models"
 _FETCHED = ["*.json", "*.safetensors", "*.txt", "*.jinja", "tokenizer.model"]

@@ -25,7 +25,7 @@ class LocalBackend:
     """LoRA training and sampling in this process.
 
     Args:
-        device: `cpu`, `cuda` or `mps`; None takes the device of the session's config, and `cpu` for the base sampler.
+        device: `cpu`, `cuda` or `mps`; wins over what sessions and samplers are asked for. None takes that, else `cpu`.
         progress: Told about the building of a built-in base model.
 
     Raises:
@@ -54,18 +54,22 @@ class LocalBackend:
         base = load_base(resolve_base_model(config.base_model, progress=self._progress), device)
         return LocalSession(config, base)
 
-    def create_sampler(self, base_model: str, *, adapter: Path | None = None) -> LocalSampler:
+    def create_sampler(
+        self, base_model: str, *, device: str | None = None, adapter: Path | None = None
+    ) -> LocalSampler:
         """Return a sampler of the base model, or of the base model with a saved adapter.
 
         Args:
             base_model: Built-in name, folder or Hub id.
+            device: `cpu`, `cuda` or `mps`, None: `cpu`; the backend's own wins. It decides the number type of the
+                weights as it does for a session.
             adapter: A folder in the PEFT layout, such as a checkpoint; its hashes are checked if it has a manifest.
 
         Raises:
             BackendError: The base model cannot be found or loaded, or the device is absent.
             CheckpointError: The adapter is damaged or not in the PEFT layout.
         """
-        device = self._device or check_device("cpu")
+        device = self._device or check_device(device or "cpu")
         _require_train()
         from crucible.backends.local_base import load_base
         from crucible.backends.local_sampler import LocalSampler

@@ -8,6 +8,7 @@ An entry lives as long as somebody uses it. Imports PyTorch and transformers, so
 from __future__ import annotations
 
 import copy
+import functools
 import threading
 import weakref
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
+from crucible.backends.base_files import base_digest, base_files
 from crucible.errors import BackendError
 from crucible.text import Tokenizer, load_tokenizer
 
@@ -41,6 +43,11 @@ class LoadedBase:
         self.window = _window(model, folder)
         self.embedded_tokens = int(model.get_input_embeddings().num_embeddings)
         self.stop_ids = _stop_ids(model, tokenizer)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the files that the model and its tokenizer are made of."""
+        return base_digest(self.folder)
 
     def sharing_copy(self) -> Any:
         """Return a copy of the model's modules over the same weights in memory."""
@@ -68,12 +75,13 @@ def _stop_ids(model: Any, tokenizer: Tokenizer) -> frozenset[int]:
     return frozenset((tokenizer.eos_id, *listed))
 
 
-_loaded: weakref.WeakValueDictionary[tuple[str, int, str], LoadedBase] = weakref.WeakValueDictionary()
+_Key = tuple[str, str, tuple[tuple[str, int, int], ...]]  # folder, device, (name, bytes, mtime in ns) of each file
+_loaded: weakref.WeakValueDictionary[_Key, LoadedBase] = weakref.WeakValueDictionary()
 _lock = threading.Lock()  # transformers sets global state (default dtype, progress bars) while it loads
 
 
 def load_base(folder: Path, device: str) -> LoadedBase:
-    """Return the model in `folder` on `device`, loading it if nobody holds it yet.
+    """Return the model in `folder` on `device`, loading it if nobody holds it yet, or its files have changed.
 
     On the CPU the weights are float32; elsewhere they keep the type that they were saved in.
 
@@ -81,7 +89,8 @@ def load_base(folder: Path, device: str) -> LoadedBase:
         BackendError: The folder holds no causal language model with safetensors weights.
         DataError: Its tokenizer cannot be read.
     """
-    key = (str(folder), (folder / "config.json").stat().st_mtime_ns, device)
+    stamps = tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in base_files(folder))
+    key = (str(folder), device, stamps)
     with _lock:
         base = _loaded.get(key)
         if base is None:

@@ -50,6 +50,16 @@ class LocalSampler:
         return self._base.tokenizer
 
     @property
+    def device(self) -> str:
+        """Where the weights live."""
+        return self._base.device
+
+    @property
+    def dtype(self) -> str:
+        """Number type of the weights, such as `float32`."""
+        return str(self._weights.dtype).removeprefix("torch.")
+
+    @property
     def window(self) -> int:
         """Most tokens of prompt and answer together."""
         return self._base.window
@@ -64,7 +74,8 @@ class LocalSampler:
             params: How to draw; None is greedy with 64 tokens, or half the window where that is less.
 
         Raises:
-            DataError: A prompt is empty, or `max_tokens` leaves no room for any prompt.
+            DataError: A prompt is empty, `max_tokens` leaves no room for any prompt, or there are not as many `seeds`
+                as prompts.
         """
         params = params or SamplingParams(max_tokens=max(1, min(64, self.window // 2)))
         with events.span("req_llm.request", {"model": self.model, "backend": "local"}) as span:
@@ -136,13 +147,7 @@ class LocalSampler:
         return [tokens[0], *tokens[len(tokens) - room + 1 :]] if keeps_start else tokens[len(tokens) - room :]
 
     def _decode(self, prompts_N_T: list[list[int]], params: SamplingParams) -> list[Answer]:  # noqa: N803
-        uniforms: torch.Tensor | None = None
-        if params.temperature > 0:
-            seed = secrets.randbits(63) if params.seed is None else params.seed
-            generator = torch.Generator().manual_seed(seed)
-            uniforms = torch.rand(
-                len(prompts_N_T), params.max_tokens, generator=generator, dtype=torch.float64
-            )  # (N, T)
+        uniforms = _uniforms(len(prompts_N_T), params) if params.temperature > 0 else None  # (N, T)
         lengths = [len(tokens) for tokens in prompts_N_T]
         limit = tokens_per_group(self._base.embedded_tokens)
         answers: dict[int, Answer] = {}
@@ -189,3 +194,17 @@ class LocalSampler:
             prompt_tokens=prompt_tokens,
             truncated_prompt=truncated,
         )
+
+
+def _uniforms(prompts: int, params: SamplingParams) -> torch.Tensor:
+    """Return the draws of a call: (N, max_tokens) float64 in [0, 1), a row of its own for each prompt."""
+    if params.seeds is None:
+        seed = secrets.randbits(63) if params.seed is None else params.seed
+        generator = torch.Generator().manual_seed(seed)
+        return torch.rand(prompts, params.max_tokens, generator=generator, dtype=torch.float64)
+    if len(params.seeds) != prompts:
+        raise DataError(f"{len(params.seeds)} seeds came for {prompts} prompts; give one a prompt")
+    draws = torch.empty(prompts, params.max_tokens, dtype=torch.float64)
+    for row, seed in zip(draws, params.seeds, strict=True):
+        row.uniform_(generator=torch.Generator().manual_seed(seed))
+    return draws

@@ -80,6 +80,11 @@ class LocalSession:
         """Count of the adapter's weights."""
         return self._weights.size
 
+    @property
+    def base_digest(self) -> str:
+        """SHA-256 of the base model's files."""
+        return self._base.digest
+
     def forward_backward(
         self, data: Sequence[Datum], loss: str = "cross_entropy"
     ) -> SessionFuture[ForwardBackwardOutput]:

@@ -32,6 +32,16 @@ class Sampler(Protocol):
         """The model's tokenizer; None where the backend has none."""
         ...
 
+    @property
+    def device(self) -> str | None:
+        """Where the weights live, such as `cpu`; None where the backend does not say."""
+        ...
+
+    @property
+    def dtype(self) -> str | None:
+        """Number type of the weights, such as `float32`; None where the backend does not say."""
+        ...
+
     def sample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
         """Return one answer a prompt, in the order of the prompts."""
         ...
@@ -70,6 +80,11 @@ class Session(Protocol):
     @property
     def trainable_parameters(self) -> int:
         """Count of weights that training changes."""
+        ...
+
+    @property
+    def base_digest(self) -> str | None:
+        """SHA-256 of the base model's files; None where the backend does not see them."""
         ...
 
     def forward_backward(
@@ -111,6 +126,11 @@ class Backend(Protocol):
         """Open a training session on `config.base_model` with a fresh adapter."""
         ...
 
-    def create_sampler(self, base_model: str) -> Sampler:
-        """Return a sampler of the untuned base model."""
+    def create_sampler(self, base_model: str, *, device: str | None = None) -> Sampler:
+        """Return a sampler of the untuned base model, with the weights that a session on this device trains on.
+
+        Args:
+            base_model: Its name, as in `LoraConfig.base_model`.
+            device: As `LoraConfig.device`; None: where the backend likes.
+        """
         ...

@@ -82,7 +82,9 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         max_tokens: Most tokens of an answer, at least 1.
         temperature: 0 takes the likeliest token each time; 1 draws from the model's own distribution.
-        seed: Makes draws repeatable, whatever the batching; None takes a fresh one from the system. Unused when greedy.
+        seed: Makes the draws of a call repeatable; None takes a fresh one from the system. Unused when greedy.
+        seeds: One seed a prompt of the call, in their order, in place of `seed`: what is drawn for a prompt then
+            depends on its own seed and not on its place in the call. Unused when greedy.
         stop: Strings that end an answer; they are cut from its text.
 
     Raises:
@@ -92,6 +94,7 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int = 64
     temperature: float = 0.0
     seed: int | None = None
+    seeds: tuple[int, ...] | None = None
     stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -99,6 +102,8 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"SamplingParams.max_tokens must be at least 1, got {self.max_tokens}")
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"SamplingParams.temperature must be 0 or more and finite, got {self.temperature}")
+        if self.seed is not None and self.seeds is not None:
+            raise ValueError("SamplingParams takes seed or seeds, not both")
         if not all(self.stop):
             raise ValueError("SamplingParams.stop holds an empty string, which would end every answer at once")
 

@@ -26,6 +26,8 @@ class ScriptedSampler:
 
     model = "scripted"
     tokenizer = None
+    device = None
+    dtype = None
 
     def __init__(self, answers: Callable[[str], str] | Mapping[str, str]) -> None:
         self._answers = answers

@@ -10,7 +10,7 @@ from crucible.data.load import dataset_names, load
 from crucible.data.numbers import final_number
 from crucible.data.options import DatasetOptions, FieldMap
 from crucible.data.order import batches, permutation
-from crucible.data.overlap import overlap
+from crucible.data.overlap import input_key, overlap
 from crucible.data.scorers import (
     Normalisation,
     Scorer,
@@ -19,6 +19,7 @@ from crucible.data.scorers import (
     number_match,
     resolve_scorers,
     schema_compliance,
+    score_bounds,
     scorer_names,
 )
 from crucible.data.summary import Summary, summarise
@@ -45,6 +46,7 @@ __all__ = [
     "exact_match",
     "field_f1",
     "final_number",
+    "input_key",
     "load",
     "make_tickets",
     "number_match",
@@ -53,6 +55,7 @@ __all__ = [
     "pretraining_texts",
     "resolve_scorers",
     "schema_compliance",
+    "score_bounds",
     "scorer_names",
     "summarise",
 ]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from crucible.backends.protocols import Sampler
 from crucible.backends.records import SamplingParams
-from crucible.backends.registry import get_backend
+from crucible.data.base_sampler import base_of_model, find_base
 from crucible.data.dataset import Dataset
 from crucible.data.evaluation import EvalResult, aevaluate
 from crucible.data.scorers import scorer_names
@@ -44,7 +44,9 @@ class EvaluateOptions(StageOptions):
         default="exclude", description="Items that failed: out of the mean, a zero in it, or the end of the stage."
     )
     base_model: str | None = Field(
-        default=None, min_length=1, description="The base model; default: that of training_config, else baseline."
+        default=None,
+        min_length=1,
+        description="The base model; default: what this run trained on, else training_config's, else baseline.",
     )
 
 
@@ -59,7 +61,7 @@ class EvaluateStage(StageBase):
     Options: ClassVar[type[BaseModel]] = EvaluateOptions
 
     def check(self, experiment: Experiment, options: EvaluateOptions) -> list[tuple[str, str]]:
-        """Return unknown scorers and empty stop texts."""
+        """Return unknown scorers, empty stop texts, and a base model that would not be read."""
         del experiment
         known = scorer_names()
         found = [
@@ -69,13 +71,18 @@ class EvaluateStage(StageBase):
         ]
         if not all(options.stop):
             found.append(("stop", "an empty text would end every answer at once"))
+        if options.base_model is not None and options.model != "base":
+            found.append(
+                ("base_model", f"is read with model: base alone; {options.model} has the base it was trained on")
+            )
         return found
 
     async def run(self, context: Context, options: EvaluateOptions) -> Context:
         """Evaluate one model.
 
         Raises:
-            ContractError: No stage provides the dataset or the model, or the label was used before.
+            ContractError: No stage provides the dataset or the model, the label was used before, or `base` can mean
+                two base models.
             BackendError: The base model cannot be loaded, or not one item was answered.
             DataError: A scorer does not fit the dataset.
             StoreError: The scores cannot be written.
@@ -86,10 +93,10 @@ class EvaluateStage(StageBase):
         dataset: Dataset = context.resource(options.dataset)
         if options.limit is not None:
             dataset = dataset.sample(options.limit, 0)
-        context = _with_sampler(context, options)
+        context, sampler, base_model = _sampler(context, options)
         params = _params(context.experiment, options)
         result = await aevaluate(
-            context.resource(f"sampler.{options.model}"),
+            sampler,
             dataset,
             options.scorers,
             params=params,
@@ -107,9 +114,14 @@ class EvaluateStage(StageBase):
         atomic_write(path, _lines(dataset, result))
         context = context.add_file(f"scores.{label}", path, media_type="application/jsonl")
         means = {name: summary.to_dict() for name, summary in result.summaries.items()}
-        return context.merge_metrics(
-            {f"evaluate.{label}": means, f"generation.{label}": _generation(options, params, dataset, result)}
-        )
+        drawn = {
+            "model": options.model,
+            "base_model": base_model,
+            "device": sampler.device,
+            "dtype": sampler.dtype,
+            **_generation(options, params, dataset, result),
+        }
+        return context.merge_metrics({f"evaluate.{label}": means, f"generation.{label}": drawn})
 
     def rebuild(self, context: Context, options: EvaluateOptions) -> Context:
         """Return the context: the scores are in the run's files, and a stage that needs the base model loads it."""
@@ -117,18 +129,11 @@ class EvaluateStage(StageBase):
         return context
 
 
-def _with_sampler(context: Context, options: EvaluateOptions) -> Context:
-    """Return a context that has the base model's sampler, if that is the one to evaluate."""
-    if options.model != "base" or context.has_resource("sampler.base"):
-        return context
-    experiment = context.experiment
-    training = experiment.training_config
-    ref = training.model_ref if training else experiment.baseline
-    base = options.base_model or (ref and (ref.artifact_uri or ref.id))
-    if not base:
-        raise ContractError("no base model is named; give this stage base_model, or the document a training_config")
-    sampler: Sampler = get_backend(experiment.backend).create_sampler(base)
-    return context.put_resource("sampler.base", sampler)
+def _sampler(context: Context, options: EvaluateOptions) -> tuple[Context, Sampler, str | None]:
+    """Return what is evaluated and the base model behind it, None where nobody says."""
+    if options.model == "base":
+        return find_base(context, options.base_model)
+    return context, context.resource(f"sampler.{options.model}"), base_of_model(context, options.model)
 
 
 def _params(experiment: Experiment, options: EvaluateOptions) -> SamplingParams:
@@ -140,12 +145,14 @@ def _params(experiment: Experiment, options: EvaluateOptions) -> SamplingParams:
 
 
 def _level(experiment: Experiment) -> float:
+    """Return the level of intervals by the rule of `bench`: as `reliability.stats` says, else 1 - alpha."""
     stats = experiment.reliability.stats if experiment.reliability else None
-    return stats.confidence_level if stats and stats.confidence_level is not None else 0.95
+    return stats.confidence_level or round(1.0 - stats.alpha, 12) if stats else 0.95
 
 
 def _lines(dataset: Dataset, result: EvalResult) -> bytes:
-    """Return one JSON object an item; the form that `crucible.stats` reads."""
+    """Return one JSON object an item, stamped where the data is made up; the form that `crucible.stats` reads."""
+    stamp = {"synthetic": True} if dataset.provenance.synthetic else {}
     return b"".join(
         msgspec.json.encode(
             {
@@ -155,6 +162,7 @@ def _lines(dataset: Dataset, result: EvalResult) -> bytes:
                 "output": found.output,
                 "stop_reason": found.stop_reason,
                 "scores": found.outcomes,
+                **stamp,
             }
         )
         + b"\n"
@@ -165,12 +173,15 @@ def _lines(dataset: Dataset, result: EvalResult) -> bytes:
 def _generation(
     options: EvaluateOptions, params: SamplingParams, dataset: Dataset, result: EvalResult
 ) -> dict[str, Any]:
+    drawn = msgspec.to_builtins(params)
+    del drawn["seeds"]  # they follow from the seed and the items
     return {
-        "model": options.model,
         "dataset": dataset.name,
+        "dataset_role": options.dataset,
         "split": dataset.split,
         "items": len(dataset),
-        **msgspec.to_builtins(params),
+        "synthetic": dataset.provenance.synthetic,
+        **drawn,
         "batch_size": options.batch_size,
         "cut_answers": result.cut_answers,
         "truncated_prompts": result.truncated_prompts,

@@ -17,8 +17,8 @@ from crucible.backends.protocols import Sampler
 from crucible.backends.records import Sample, SamplingParams
 from crucible.data.dataset import Dataset
 from crucible.data.items import Item
-from crucible.data.order import batches
-from crucible.data.scorers import Scorer, resolve_scorers
+from crucible.data.order import batches, draw_seed
+from crucible.data.scorers import Scorer, resolve_scorers, score_bounds
 from crucible.data.summary import Summary, summarise
 from crucible.errors import BadResponse, Cancelled, DataError, require
 from crucible.ir import Failed, Outcome, Scored, Skipped
@@ -98,7 +98,8 @@ async def aevaluate(
         sampler: Answers prompts.
         dataset: What to ask; at least 1 item.
         scorers: Names, functions, or functions by name; see `resolve_scorers`.
-        params: How answers are drawn; greedy by default.
+        params: How answers are drawn; greedy by default. What is drawn for an item depends on the seed and the item's
+            id, not on the batch it comes in.
         batch_size: Prompts a call of the sampler, at least 1. If a call fails, all of its items are failed.
         model: Name for events and the result; the sampler's own if None.
         failures: What failed items are in the means: `exclude`, `zero`, or `abort` (the first failure is raised).
@@ -128,8 +129,13 @@ async def aevaluate(
             await work.add(batch)
             events.emit("crucible_data.evaluation.progress", {"items": len(work.results)}, metadata)
         summaries = {
-            name: summarise([result.outcomes[name] for result in work.results], failures=work.failures, level=level)
-            for name in chosen
+            name: summarise(
+                [result.outcomes[name] for result in work.results],
+                failures=work.failures,
+                level=level,
+                bounds=score_bounds(scorer),
+            )
+            for name, scorer in chosen.items()
         }
         span.measure(
             items=len(work.results), prompt_tokens=work.prompt_tokens, completion_tokens=work.completion_tokens
@@ -155,7 +161,7 @@ class _Work:
     async def add(self, batch: Sequence[Item]) -> None:
         """Ask and score one batch."""
         try:
-            samples = await self._sampler.asample([item.input for item in batch], self._params)
+            samples = await self._sampler.asample([item.input for item in batch], _seeded(self._params, batch))
             if len(samples) != len(batch):
                 raise BadResponse(f"{len(samples)} answers came for {len(batch)} prompts", backend=self._sampler.model)
         except Cancelled:
@@ -177,6 +183,14 @@ class _Work:
                 if isinstance(outcome, Failed):
                     raise DataError(f'item "{item.id}" cannot be scored by {name}: {outcome.error} (failures: abort)')
         return ItemResult(item.id, sample.text, outcomes, sample.stop_reason, sample.truncated_prompt)
+
+
+def _seeded(params: SamplingParams, batch: Sequence[Item]) -> SamplingParams:
+    """Return the parameters of one call, with a seed for each item where something is drawn."""
+    if params.temperature == 0 or params.seed is None:
+        return params
+    seeds = tuple(draw_seed(params.seed, item.id) for item in batch)
+    return msgspec.structs.replace(params, seed=None, seeds=seeds)
 
 
 def _outcome(scorer: Scorer, item: Item, output: str) -> Outcome:

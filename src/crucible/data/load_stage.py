@@ -7,7 +7,7 @@ between is noticed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 from pydantic import BaseModel, Field
@@ -17,11 +17,14 @@ from crucible.data.dataset import Dataset
 from crucible.data.load import option_problems, read_options
 from crucible.data.options import DatasetOptions
 from crucible.data.training_test import TrainTest, load_train_test
-from crucible.errors import DataError
+from crucible.errors import ContractError, DataError
 from crucible.ir import DatasetRef, Experiment
 from crucible.pipeline import Context, StageBase, StageOptions
 
 __all__ = ["DataLoadOptions", "DataLoadStage"]
+
+
+_ONCE: Final = "a run loads its data once; leave this second data_load out, or run it as an experiment of its own"
 
 
 class DataLoadOptions(DatasetOptions, StageOptions):
@@ -45,19 +48,27 @@ class DataLoadStage(StageBase):
     Options: ClassVar[type[BaseModel]] = DataLoadOptions
 
     def check(self, experiment: Experiment, options: DataLoadOptions) -> list[tuple[str, str]]:
-        """Return what is wrong with the dataset's name and options; looks at no file and no environment variable."""
+        """Return what is wrong with the dataset's name and options, and a second stage of this kind.
+
+        Looks at no file and no environment variable.
+        """
         try:
             problem = option_problems(_reference(experiment, options))
         except DataError as error:
             problem = str(error)
-        return [("name" if options.name else "dataset", problem)] if problem else []
+        found = [("name" if options.name else "dataset", problem)] if problem else []
+        places = [place for place, each in enumerate(experiment.pipeline) if each.name == self.name and each.enabled]
+        return found + [(f"pipeline[{place}].name", _ONCE) for place in places[1:]]
 
     def run(self, context: Context, options: DataLoadOptions) -> Context:
         """Load both datasets.
 
         Raises:
+            ContractError: The run has loaded its data before.
             DataError: They are missing, empty or unusable.
         """
+        if context.has_metric("data"):
+            raise ContractError(_ONCE)
         ref = _reference(context.experiment, options)
         loaded = load_train_test(ref)
         _explain(ref, loaded)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from crucible.errors import DataError
 
-__all__ = ["batches", "permutation"]
+__all__ = ["batches", "draw_seed", "permutation"]
 
 T = TypeVar("T")
 
@@ -26,6 +26,12 @@ def permutation(n: int, seed: int, *, purpose: str = "shuffle") -> list[int]:
         return hashlib.blake2b(f"{purpose}/{seed}/{index}".encode(), digest_size=16).digest()
 
     return sorted(range(n), key=key)
+
+
+def draw_seed(seed: int, item_id: str) -> int:
+    """Return the seed of what is drawn for one item, at least 0 and below 2^63: independent of every other item's."""
+    digest = hashlib.blake2b(f"draw/{seed}/{item_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1
 
 
 def batches(items: Sequence[T], batch_size: int, seed: int | None = None, epoch: int = 0) -> Iterator[list[T]]:

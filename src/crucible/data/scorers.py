@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -29,11 +29,17 @@ __all__ = [
     "number_match",
     "resolve_scorers",
     "schema_compliance",
+    "score_bounds",
     "scorer_names",
 ]
 
 Scorer = Callable[[Item, str], Outcome]
-"""Scores one answer. Whatever it raises becomes `Failed` for that item."""
+"""Scores one answer. Whatever it raises becomes `Failed` for that item.
+
+A function whose scores have a lowest and a highest value says so by an attribute: `mine.bounds = (0.0, 1.0)`.
+"""
+
+AnyScorer = TypeVar("AnyScorer", bound=Scorer)
 
 _NO_ANSWER = Skipped("the item has no expected answer")
 
@@ -63,6 +69,12 @@ class Normalisation(msgspec.Struct, frozen=True):
         return text.strip() if self.strip else text
 
 
+def _from_0_to_1(scorer: AnyScorer) -> AnyScorer:
+    scorer.__dict__["bounds"] = (0.0, 1.0)
+    return scorer
+
+
+@_from_0_to_1
 def exact_match(item: Item, output: str, *, normalise: Callable[[str], str] = Normalisation()) -> Outcome:  # noqa: B008  # a frozen value
     """Score 1.0 if the answer is the expected text, else 0.0.
 
@@ -76,6 +88,7 @@ def exact_match(item: Item, output: str, *, normalise: Callable[[str], str] = No
     return Scored(float(normalise(output) == normalise(item.expected)))
 
 
+@_from_0_to_1
 def number_match(item: Item, output: str) -> Outcome:
     """Score 1.0 if the answer comes to the same number as the expected one, else 0.0; no number is 0.0.
 
@@ -89,6 +102,7 @@ def number_match(item: Item, output: str) -> Outcome:
     return Scored(float(final_number(output) == wanted))
 
 
+@_from_0_to_1
 def field_f1(item: Item, output: str) -> Outcome:
     """Score how many fields of the expected JSON object the answer has right: F1 over (path, value), 0.0 to 1.0.
 
@@ -121,6 +135,7 @@ def schema_compliance(schema: dict[str, Any]) -> Scorer:
     """
     problem = violation(schema, what="answer_schema")
 
+    @_from_0_to_1
     def scorer(item: Item, output: str) -> Outcome:  # noqa: ARG001  # the item does not matter
         value = parse_record(output)
         return Scored(float(value is not NOT_JSON and not problem(value)))
@@ -140,6 +155,11 @@ def _schema_compliance_of(dataset: Dataset) -> Scorer:
 
 _SCORERS: Mapping[str, Scorer] = {"exact_match": exact_match, "field_f1": field_f1, "number_match": number_match}
 _OF_DATASET: Mapping[str, Callable[[Dataset], Scorer]] = {"schema_compliance": _schema_compliance_of}
+
+
+def score_bounds(scorer: Scorer) -> tuple[float, float] | None:
+    """Return the lowest and the highest score that a scorer can give; None if it does not say."""
+    return getattr(scorer, "bounds", None)
 
 
 def scorer_names() -> tuple[str, ...]:

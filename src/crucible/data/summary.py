@@ -25,8 +25,8 @@ class Summary(msgspec.Struct, frozen=True):
         failed: Items whose measurement failed.
         skipped: Items that were left out on purpose.
         mean: Mean score under `failures`; None where nothing counts.
-        interval: Of the mean: Wilson's where every score is 0 or 1, Student's t otherwise; None where none exists
-            (fewer than 2 scores, or scores that do not vary and are not 0 or 1).
+        interval: Of the mean: Wilson's where every score is 0 or 1, Student's t otherwise, clipped where it leaves the
+            scorer's range; None where none exists (fewer than 2 scores, or scores that do not vary and are not 0 or 1).
         failures: What became of failed items: `exclude` leaves them out of the mean, `zero` counts them as 0, `abort`
             means that there are none.
     """
@@ -45,7 +45,11 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def summarise(
-    outcomes: Sequence[Outcome], *, failures: FailurePolicy = FailurePolicy.EXCLUDE, level: float = 0.95
+    outcomes: Sequence[Outcome],
+    *,
+    failures: FailurePolicy = FailurePolicy.EXCLUDE,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
 ) -> Summary:
     """Count outcomes and average the scores.
 
@@ -53,6 +57,8 @@ def summarise(
         outcomes: One an item.
         failures: What becomes of failed items.
         level: Coverage of the interval, above 0 and below 1.
+        bounds: Lowest and highest possible score, where they are known; no interval leaves them. Ignored where a score
+            does.
 
     Raises:
         MissingExtra: scipy is not installed.
@@ -68,12 +74,12 @@ def summarise(
         failed=failed,
         skipped=sum(isinstance(outcome, Skipped) for outcome in outcomes),
         mean=math.fsum(values) / len(values) if values else None,
-        interval=_interval(values, level),
+        interval=_interval(values, level, bounds),
         failures=failures,
     )
 
 
-def _interval(values: Sequence[float], level: float) -> Interval | None:
+def _interval(values: Sequence[float], level: float, bounds: tuple[float, float] | None) -> Interval | None:
     if values and all(value in (0.0, 1.0) for value in values):
         return wilson(int(sum(values)), len(values), level=level)
     count = len(values)
@@ -85,4 +91,15 @@ def _interval(values: Sequence[float], level: float) -> Interval | None:
     mean = math.fsum(values) / count
     variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
     half = critical_t(count - 1, level) * math.sqrt(variance / count)
-    return Interval(mean - half, mean + half, level, "Student's t")
+    interval = Interval(mean - half, mean + half, level, "Student's t")
+    if bounds is None or min(values) < bounds[0] or max(values) > bounds[1]:
+        return interval
+    return _clipped(interval, *bounds)
+
+
+def _clipped(interval: Interval, low: float, high: float) -> Interval:
+    """Return the part of an interval that is possible; the method says that something was cut off."""
+    if low <= interval.low and interval.high <= high:
+        return interval
+    method = f"{interval.method}, clipped to [{low:g}, {high:g}]"
+    return Interval(max(interval.low, low), min(interval.high, high), interval.level, method)

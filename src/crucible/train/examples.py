@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from crucible import events
-from crucible.data import Item, permutation
+from crucible.data import Dataset, Item, input_key, permutation
 from crucible.errors import DataError, TrainError
 from crucible.ir import LoraConfig
 from crucible.text import Datum, Tokenizer, completion_datum
@@ -25,11 +25,13 @@ class Example(msgspec.Struct, frozen=True):
 
     Args:
         item_id: The item's id, for messages.
+        asks: What items with the same input share, whatever their case and white space.
         datum: Its tokens; weights are 1 on the answer and the end token, 0 on the prompt.
         trained_tokens: Sum of the weights, above 0.
     """
 
     item_id: str
+    asks: str
     datum: Datum
     trained_tokens: float
 
@@ -43,6 +45,7 @@ class TrainingData(msgspec.Struct, frozen=True):
         truncated: Items whose prompt was shortened.
         refused: Items left out because they do not fit.
         digest: SHA-256 of the items, so that a resumed training notices other data.
+        synthetic: Items are made up.
     """
 
     train: tuple[Example, ...]
@@ -50,10 +53,13 @@ class TrainingData(msgspec.Struct, frozen=True):
     truncated: int
     refused: int
     digest: str
+    synthetic: bool
 
 
 def prepare(items: Iterable[Item], tokenizer: Tokenizer, config: LoraConfig, window: int) -> TrainingData:
     """Render items and hold out a share for validation.
+
+    Items with the same input are held out together or not at all, so no validation item is trained on.
 
     Args:
         items: A dataset or any items with answers.
@@ -73,7 +79,9 @@ def prepare(items: Iterable[Item], tokenizer: Tokenizer, config: LoraConfig, win
     examples, cut, left_out = _render_all(chosen, tokenizer, config, config.max_length or window)
     _tell(len(chosen), cut, left_out, config.max_length or window)
     train, validation = _hold_out(examples, config)
-    return TrainingData(train, validation, len(cut), len(left_out), _digest(chosen))
+    return TrainingData(
+        train, validation, len(cut), len(left_out), _digest(chosen), synthetic=_is_synthetic(items, chosen)
+    )
 
 
 def mean_weighted(batch: Sequence[Example]) -> list[Datum]:
@@ -106,7 +114,7 @@ def _render_all(
             continue
         if rendered.truncated:
             cut.append(item.id)
-        examples.append(Example(item.id, rendered.datum, sum(rendered.datum.weights)))
+        examples.append(Example(item.id, input_key(item.input), rendered.datum, sum(rendered.datum.weights)))
     if not examples:
         raise DataError(
             f"none of the {len(items)} training items fits into {max_length} tokens; "
@@ -135,13 +143,34 @@ def _listed(ids: Sequence[str], most: int = 5) -> str:
 def _hold_out(examples: list[Example], config: LoraConfig) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     if config.validation_fraction == 0:
         return tuple(examples), ()
-    count = len(examples)
+    inputs = list(dict.fromkeys(example.asks for example in examples))
+    count = len(inputs)
     if count < 2:
-        raise DataError(f"validation_fraction needs at least 2 items, got {count}; set it to 0 or give more items")
+        raise DataError(
+            f"validation_fraction needs at least 2 items with different inputs, got {count}; "
+            "set it to 0 or give more items"
+        )
     size = min(max(round(count * config.validation_fraction), 1), count - 1)
-    held = set(permutation(count, config.seed, purpose="validation")[:size])
-    train = tuple(example for index, example in enumerate(examples) if index not in held)
-    return train, tuple(examples[index] for index in sorted(held))
+    held = {inputs[index] for index in permutation(count, config.seed, purpose="validation")[:size]}
+    train = tuple(example for example in examples if example.asks not in held)
+    validation = tuple(example for example in examples if example.asks in held)
+    _tell_together(len(validation) - size, size)
+    return train, validation
+
+
+def _tell_together(repeats: int, inputs: int) -> None:
+    if repeats:
+        events.decision(
+            f"held out {repeats} more item{'s' if repeats > 1 else ''} for validation",
+            f"the input is one of the {inputs} held out, so training on it would make the validation loss too good",
+            metadata={"items": repeats, "inputs": inputs},
+        )
+
+
+def _is_synthetic(items: Iterable[Item], chosen: Sequence[Item]) -> bool:
+    if isinstance(items, Dataset) and items.provenance.synthetic:
+        return True
+    return any(item.metadata.get("synthetic") is True for item in chosen)
 
 
 def _digest(items: Iterable[Item]) -> str:

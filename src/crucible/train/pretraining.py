@@ -2,16 +2,16 @@
 # (transformers' models and torch's optimisers are untyped)
 """Pre-training of the small base model: vocabulary, fresh weights, a fixed count of seeded steps.
 
-Imports PyTorch and transformers, so it is imported on demand only. Batches hold texts of like length: that saves a
-third of the work and changes no text's share.
+Imports PyTorch and transformers, so it is imported on demand only. Texts are read once, in the order that the generator
+drew them, so the count of steps alone says how much was read.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -19,19 +19,15 @@ from transformers.models.llama.configuration_llama import LlamaConfig
 from transformers.models.llama.modeling_llama import LlamaForCausalLM
 from transformers.utils import logging as transformers_logging
 
-from crucible.data.order import permutation
 from crucible.data.tickets import pretraining_texts
 from crucible.errors import NonFiniteLoss
 from crucible.pipeline import check_cancelled
 from crucible.text import FastTokenizer, train_byte_bpe
-
-if TYPE_CHECKING:
-    from crucible.train.tiny_base import TinyBaseRecipe
+from crucible.train.recipe import TinyBaseRecipe
 
 __all__ = ["pretrain"]
 
 _REPORT_EVERY = 10  # steps
-_BATCHES_SORTED = 16  # batches whose texts are sorted by length together
 
 _Text = tuple[list[int], int]
 """Tokens of a text with the end token, and how many of them come before the answer."""
@@ -102,8 +98,9 @@ def _train(
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     model.train()
     loss = math.nan
-    for step, batch in enumerate(_batches(texts, recipe), start=1):
+    for step in range(1, recipe.steps + 1):
         check_cancelled()
+        batch = texts[(step - 1) * recipe.batch_size : step * recipe.batch_size]
         for group in optimizer.param_groups:
             group["lr"] = _rate(recipe, step)
         value = _loss(model, batch, recipe.answer_weight, pad_id)
@@ -117,16 +114,6 @@ def _train(
                 raise NonFiniteLoss(f"pre-training diverged at step {step}; lower learning_rate", step=step)
             report(step, loss)
     return loss
-
-
-def _batches(texts: list[_Text], recipe: TinyBaseRecipe) -> Iterator[list[_Text]]:
-    """Yield each text once: stretches of texts are sorted by length, cut into batches, and the batches shuffled."""
-    stretch = recipe.batch_size * _BATCHES_SORTED
-    for start in range(0, len(texts), stretch):
-        part = sorted(texts[start : start + stretch], key=lambda text: len(text[0]))
-        cut = [part[at : at + recipe.batch_size] for at in range(0, len(part), recipe.batch_size)]
-        for index in permutation(len(cut), recipe.seed, purpose=f"pretraining {start}"):
-            yield cut[index]
 
 
 def _rate(recipe: TinyBaseRecipe, step: int) -> float:

@@ -63,6 +63,8 @@ class TrainResult(msgspec.Struct, frozen=True, kw_only=True):
         refused: Items left out because they did not fit.
         tokens: Input tokens trained on.
         parameters_trained: Count of weights that were trained.
+        synthetic: Training items are made up.
+        base_digest: SHA-256 of the base model's files; None where the backend does not see them.
     """
 
     initial_loss: float
@@ -76,3 +78,5 @@ class TrainResult(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     tokens: int
     parameters_trained: int
+    synthetic: bool
+    base_digest: str | None

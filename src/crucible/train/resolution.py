@@ -65,7 +65,11 @@ def resolve(experiment: Experiment, options: TrainNaming, items: int) -> LoraCon
     """Return the configuration that a stage trains with.
 
     Where only one of `epochs` and `max_steps` is given on a level, it replaces what a lower level says of the other:
-    given `max_steps` cycles through the data until then, given `epochs` takes as many steps as they need.
+    given `max_steps` cycles through the data until then, given `epochs` takes as many steps as they need. Within a
+    training_config, its `options` are the more specific level.
+
+    All fields of a training_config count as given, those with a default too: its full form is what is stored, hashed
+    and resumed, and a default there (`batch_size` 32, `epochs` 1) wins over that of `LoraConfig`.
 
     Args:
         experiment: The document.
@@ -108,15 +112,17 @@ def _given(options: TrainNaming) -> dict[str, Any]:
 def _shared(experiment: Experiment) -> dict[str, Any]:
     """Return what the document says for all training stages, in the words of `LoraConfig`."""
     training = experiment.training_config
-    model = training.model_ref if training else experiment.baseline
-    values: dict[str, Any] = {} if model is None else {"base_model": model.artifact_uri or model.id}
     if training is None:
-        return values
+        return {}
+    values: dict[str, Any] = {"base_model": training.model_ref.artifact_uri or training.model_ref.id}
     for name, field in _PLAIN.items():
         value = getattr(training, name)
         if value is not None:
             values[field] = value
-    return {**values, **(training.options or {})}
+    specific = training.options or {}
+    if specific.get("max_steps") is not None and specific.get("epochs") is None:
+        del values["epochs"]
+    return {**values, **specific}
 
 
 def _training_problems(training: TrainingConfig, own: dict[str, Any]) -> list[tuple[str, str]]:
@@ -155,7 +161,7 @@ def _option_problems(options: dict[str, Any]) -> list[tuple[str, str]]:
         if name not in LoraConfig.model_fields:
             hint = did_you_mean(name, LoraConfig.model_fields)
             found.append((f"options.{name}", f"unknown key{hint}; it takes the options of supervised_train"))
-        elif name in {"base_model", *_PLAIN.values()}:
+        elif name in {"base_model", *_PLAIN.values()} and not (name == "epochs" and "max_steps" in options):
             found.append((f"options.{name}", "is a field of training_config; say it there"))
     return found
 
@@ -196,5 +202,5 @@ def _value_problems(experiment: Experiment, options: TrainNaming, own: dict[str,
 def _placed(path: str, message: str) -> tuple[str, str]:
     """Return a problem of the merged values at the place it comes from; the stage's own options are checked already."""
     if path == "base_model":
-        return path, "is required: name it here, or give the document a training_config or a baseline"
+        return path, "is required: name it here, or give the document a training_config"
     return f"training_config.options.{path}", message

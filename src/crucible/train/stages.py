@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from crucible.backends import Backend, get_backend
+from crucible.backends import get_backend
 from crucible.data import Dataset
-from crucible.errors import ContractError
+from crucible.data.base_sampler import with_base
+from crucible.errors import CheckpointError, ContractError
 from crucible.ir import Experiment, LoraConfig, atomic_write, to_dict
 from crucible.pipeline import Context, StageBase
 from crucible.train.records import TrainResult
@@ -60,14 +61,15 @@ class SupervisedTrainStage(StageBase):
         context = context.add_file(f"history.{model}", history, media_type="application/json").add_file(
             f"adapter.{model}", adapter.local_path / "adapter_model.safetensors"
         )
-        context = context.put_metric(f"train.{model}", _facts(config, dataset, result))
-        return _with_base(context, backend, config)
+        facts = {**_facts(config, dataset, result), "dataset_role": options.dataset}
+        context = context.put_metric(f"train.{model}", facts)
+        return with_base(context, backend, config.base_model, config.device)
 
     def rebuild(self, context: Context, options: TrainNaming) -> Context:
         """Load the adapter that an interrupted run has trained.
 
         Raises:
-            CheckpointError: Its files are damaged.
+            CheckpointError: Its files are damaged, or those of the base model are not the ones it was trained on.
             BackendError: The base model cannot be loaded.
         """
         facts: dict[str, Any] = context.get_metric(f"train.{options.model}")
@@ -76,24 +78,29 @@ class SupervisedTrainStage(StageBase):
         folder = context.artifact_path(f"adapter.{options.model}").parent
         session = backend.start_session(config)
         try:
+            _check_base(config.base_model, facts.get("base_digest"), session.base_digest)
             session.load_checkpoint(folder).result()
             context = context.put_resource(f"sampler.{options.model}", session.create_sampler())
         finally:
             session.close()
-        return _with_base(context, backend, config)
+        return with_base(context, backend, config.base_model, config.device)
 
 
-def _with_base(context: Context, backend: Backend, config: LoraConfig) -> Context:
-    if context.has_resource("sampler.base"):
-        return context
-    return context.put_resource("sampler.base", backend.create_sampler(config.base_model))
+def _check_base(name: str, before: str | None, now: str | None) -> None:
+    if before != now:
+        raise CheckpointError(
+            f"the files of the base model {name} are not those that the adapter was trained on: base_digest was "
+            f"{before} and is {now}; restore them, or start a new run"
+        )
 
 
 def _facts(config: LoraConfig, dataset: Dataset, result: TrainResult) -> dict[str, Any]:
     validation_loss = result.kept.metrics.get("validation_loss")
     return {
         "config": to_dict(config),
+        "base_digest": result.base_digest,
         "dataset": dataset.name,
+        "synthetic": result.synthetic,
         "items": result.items,
         "truncated": result.truncated,
         "refused": result.refused,
@@ -108,9 +115,10 @@ def _facts(config: LoraConfig, dataset: Dataset, result: TrainResult) -> dict[st
 
 
 def _history(result: TrainResult) -> list[dict[str, Any]]:
-    """Return one mapping a step, with the validation loss where there was a validation."""
+    """Return one mapping a step: the validation loss where there was one, and a stamp where the data is made up."""
+    stamp = {"synthetic": True} if result.synthetic else {}
     measured = {record["step"]: record["loss"] for record in result.validation}
     return [
-        {**record, **({"validation_loss": measured[record["step"]]} if record["step"] in measured else {})}
+        {**record, **({"validation_loss": measured[record["step"]]} if record["step"] in measured else {}), **stamp}
         for record in result.history
     ]

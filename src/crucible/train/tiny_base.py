@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import importlib.metadata
 import json
 import os
 import secrets
@@ -24,6 +22,7 @@ from crucible.data.tickets import GENERATOR
 from crucible.errors import StoreError, require
 from crucible.ir import atomic_write, file_sha256, sync_folder
 from crucible.pipeline import check_cancelled
+from crucible.train.recipe import BUILD_PACKAGES, TinyBaseRecipe, build_versions
 
 __all__ = ["NAME", "Progress", "TinyBaseRecipe", "build", "cache_folder"]
 
@@ -35,48 +34,7 @@ Progress = Callable[[int, int, float], None]
 
 _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = "crucible-base/1"
-_PACKAGES: Final = ("torch", "transformers", "tokenizers")
 _POLL_S: Final = 0.2
-
-
-@dataclasses.dataclass(frozen=True)
-class TinyBaseRecipe:
-    """How a small base model is made; each recipe has a cache entry of its own.
-
-    Args:
-        steps: Optimiser steps of pre-training; a count, not a time, so the machine's load changes nothing.
-        batch_size: Texts a step.
-        learning_rate: Peak rate; it falls to a twentieth along a cosine.
-        warmup_steps: Steps of linear warm-up.
-        answer_weight: Weight of an answer's tokens in the loss; those of the text before it have weight 1.
-        seed: Seed of texts, order and initial weights.
-        vocab_size: Tokens of the byte-level BPE vocabulary at most, at least 258.
-        hidden_size: Width, a multiple of `heads`.
-        intermediate_size: Width of the feed-forward layers.
-        layers: Count of transformer blocks.
-        heads: Attention heads.
-        window: Most tokens of a sequence.
-        tokenizer_texts: Texts that the vocabulary is trained on.
-    """
-
-    steps: int = 1200
-    batch_size: int = 16
-    learning_rate: float = 5e-3
-    warmup_steps: int = 50
-    answer_weight: float = 5.0
-    seed: int = 0
-    vocab_size: int = 800
-    hidden_size: int = 128
-    intermediate_size: int = 344
-    layers: int = 3
-    heads: int = 4
-    window: int = 512
-    tokenizer_texts: int = 2000
-
-    def key(self) -> str:
-        """Return the name of the recipe's cache entry: a digest of the recipe and of all versions that matter."""
-        content = {"recipe": dataclasses.asdict(self), "text": GENERATOR, "format": _FORMAT, "versions": _versions()}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def cache_folder() -> Path:
@@ -101,7 +59,7 @@ def build(progress: Progress | None = None, *, recipe: TinyBaseRecipe | None = N
         MissingExtra: The `train` extra is not installed.
         StoreError: The cache cannot be written.
     """
-    for package in (*_PACKAGES, "safetensors"):
+    for package in (*BUILD_PACKAGES, "safetensors"):
         require(package, extra="train", feature=f"the base model {NAME}")
     recipe = recipe or TinyBaseRecipe()
     place = (cache or cache_folder()) / recipe.key()
@@ -201,7 +159,7 @@ def _write_manifest(folder: Path) -> None:
 
 def _write_card(folder: Path, recipe: TinyBaseRecipe, loss: float, parameters: int) -> None:
     settings = "\n".join(f"- {name}: {value}" for name, value in dataclasses.asdict(recipe).items())
-    versions = ", ".join(f"{name} {version}" for name, version in _versions().items())
+    versions = ", ".join(f"{name} {version}" for name, version in build_versions().items())
     atomic_write(
         folder / "MODEL.md",
         f"""# {NAME}
@@ -222,7 +180,3 @@ Loss at the last step: {loss:.4f} nats per token, an answer's weighing {recipe.a
 Built with {versions}.
 """,
     )
-
-
-def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in _PACKAGES}

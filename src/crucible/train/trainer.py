@@ -6,6 +6,7 @@ It owns a session and a folder. The loop itself is in `loop`, what goes into it 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,7 @@ from crucible import events
 from crucible.backends import Backend, LocalBackend, Sampler, Session
 from crucible.data import Item
 from crucible.errors import TrainError
-from crucible.ir import LoraConfig, to_dict
+from crucible.ir import LoraConfig, atomic_write, to_dict
 from crucible.pipeline import new_run_id
 from crucible.train.checkpoints import CheckpointFolder, TrainState, joined, lowest
 from crucible.train.examples import TrainingData, prepare
@@ -46,6 +47,7 @@ class Trainer:
         self.name = name
         self._state: TrainState | None = None
         self._result: TrainResult | None = None
+        self._data: TrainingData | None = None
 
     @classmethod
     def start(
@@ -90,6 +92,7 @@ class Trainer:
         if self._result is not None:
             raise TrainError(f"{self.name} is trained; start another trainer to train again")
         data = prepare(dataset, self.session.tokenizer, self.config, self.session.window)
+        self._data = data
         checkpoints = self._checkpoints(data)
         if not (resume or checkpoints.is_empty):
             raise TrainError(
@@ -120,11 +123,15 @@ class Trainer:
             refused=data.refused,
             tokens=state.tokens,
             parameters_trained=self.session.trainable_parameters,
+            synthetic=data.synthetic,
+            base_digest=self.session.base_digest,
         )
         return self._result
 
     def save(self, name: str) -> Checkpoint:
         """Save the weights that the trainer holds, in the PEFT layout, under `saved/<name>` of the workspace.
+
+        `training.json` beside them says what they were made from, and whether that data is synthetic.
 
         Args:
             name: Letters, digits, `.`, `_` and `-`; one that was used before is replaced.
@@ -140,6 +147,7 @@ class Trainer:
             step, metrics = self._result.kept.step, self._result.kept.metrics
         else:
             step, metrics = (self._state.step if self._state else 0), dict[str, float]()
+        atomic_write(path / "training.json", json.dumps(self._origin(step), indent=2) + "\n")
         events.emit("crucible_train.checkpoint.saved", {"step": step}, {"model": self.name, "path": str(path)})
         return Checkpoint(name, step, path, metrics)
 
@@ -160,8 +168,20 @@ class Trainer:
         self.close()
 
     def _checkpoints(self, data: TrainingData) -> CheckpointFolder:
-        identity = {**to_dict(self.config), "data": data.digest}
+        identity = {**to_dict(self.config), "data": data.digest, "base_digest": self.session.base_digest}
         return CheckpointFolder(self.workspace / "checkpoints", identity, model=self.name)
+
+    def _origin(self, step: int) -> dict[str, Any]:
+        """Return what a saved adapter was made from; without `data` if it was never trained."""
+        data = self._data
+        trained = {"items": len(data.train), "sha256": data.digest, "synthetic": data.synthetic} if data else None
+        return {
+            "model": self.name,
+            "base_model": self.config.base_model,
+            "base_digest": self.session.base_digest,
+            "step": step,
+            "data": trained,
+        }
 
     def _about(self, data: TrainingData, total: int) -> dict[str, Any]:
         return {
