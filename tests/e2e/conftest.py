@@ -76,7 +76,7 @@ class Place:
     def crucible(self, *arguments: str, code: int = 0, **options: Any) -> tuple[str, str]:
         """Run `crucible …` to its end and return what it printed."""
         process = self.start(*arguments, **options)
-        out, err = process.communicate(timeout=200)
+        out, err = process.communicate(timeout=500)
         assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
         assert "Traceback" not in err
         return out, err

@@ -123,7 +123,7 @@ def test_missing_data_and_unset_variable_say_what_to_do(place: "Place") -> None:
 
 def test_sequences_beyond_the_window_are_counted(place: "Place") -> None:
     """Items too long for the model are truncated, or left out, as the option says; either is counted and shown."""
-    rows = ['{"input": "%s", "expected": "yes"}' % ("word " * (4 if n % 2 else 400)) for n in range(20)]
+    rows = ['{"input": "%s", "expected": "yes"}' % ("word " * (4 if n % 2 else 400) + str(n)) for n in range(20)]
     (place.folder / "data.jsonl").write_text("\n".join(rows))
     dataset = {"name": "jsonl", "options": {"path": "data.jsonl", "test_fraction": 0.2}}
     train = {"name": "supervised_train", "options": {"model": "tuned", "rank": 2, "max_steps": 4}}
