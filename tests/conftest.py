@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,11 @@ os.environ.update({"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_D
 for _name in ("CRUCIBLE_STORE", "CRUCIBLE_CACHE", "FORCE_COLOR", "CLICOLOR_FORCE"):
     os.environ.pop(_name, None)
 os.environ.update({"NO_COLOR": "1", "COLUMNS": "120"})
+
+# A shell starts what it puts in the background with Ctrl-C ignored, and every process below inherits that: the tests of
+# Ctrl-C would find a command line that cannot be interrupted.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _refused: list[str] = []
 
