@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import crucible
-from crucible import data, train
+from crucible import data, events, train
+from crucible.store import open_store
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Place
@@ -42,6 +43,21 @@ def test_one_experiment_end_to_end(place: "Place") -> None:
     trace = place.crucible("trace", "show", run["run_id"])[0]
     assert "kept the checkpoint at step" in trace
     assert "lowest validation loss" in trace
+
+
+def test_every_event_of_a_run_is_in_the_registry_with_its_measurements(place: "Place") -> None:
+    """What a whole run emits is registered, each measurement with its unit, by the room that the registry names."""
+    place.write(steps=10)
+    place.crucible("run", "e.yaml")
+    emitted: dict[str, set[str]] = {}
+    with open_store(place.folder / ".crucible", create=False) as store:
+        for event in store.telemetry.events(store.runs.list()[0].run_id):
+            emitted.setdefault(event.name, set()).update(event.measurements)
+    assert len(emitted) > 12
+    for name, measurements in emitted.items():
+        info = events.registry.event_info(name)
+        assert info is not None, f"{name} is not registered"
+        assert measurements <= set(info.measurements), f"{name}: {measurements - set(info.measurements)} has no unit"
 
 
 def test_same_seed_gives_the_same_numbers(place: "Place") -> None:

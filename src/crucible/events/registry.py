@@ -73,7 +73,16 @@ _event("crucible_framework.run.cancelling", "framework", "The run was asked to s
 _span(
     "req_llm.request", "llm", "Request to a sampler", "backends", prompts="1", prompt_tokens="1", completion_tokens="1"
 )
-_span("crucible_train.training", "training", "Training", "train", initial_loss="nat", final_loss="nat", steps="1")
+_span(
+    "crucible_train.training",
+    "training",
+    "Training",
+    "train",
+    initial_loss="nat",
+    final_loss="nat",
+    steps="1",
+    tokens="1",
+)
 _span("crucible_train.epoch", "training", "Epoch", "train", loss="nat", epoch="1", steps="1")
 _event(
     "crucible_train.batch.stop",
@@ -92,6 +101,6 @@ _event("crucible_train.checkpoint.saved", "training", "Model checkpoint saved.",
 _span("crucible_train.base_build", "training", "Building of a base model", "train", loss="nat", steps="1")
 _event("crucible_train.base_build.progress", "training", "Base model trained further.", "train", step="1", loss="nat")
 _event("crucible_data.dataset.loaded", "data", "Dataset loaded.", "data", items="1")
-_span("crucible_data.evaluation", "data", "Evaluation", "data", items="1")
+_span("crucible_data.evaluation", "data", "Evaluation", "data", items="1", prompt_tokens="1", completion_tokens="1")
 _event("crucible_data.evaluation.progress", "data", "Items evaluated.", "data", items="1")
 _event("crucible_trace.decision.made", "trace", "Decision taken, with reason and alternatives.", "every room")
