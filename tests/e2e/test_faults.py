@@ -131,11 +131,12 @@ def test_sequences_beyond_the_window_are_counted(place: "Place") -> None:
     train = {"name": "supervised_train", "options": {"model": "tuned", "rank": 2, "max_steps": 4}}
     pipeline = [{"name": "data_load"}, train, {"name": "report"}]
     place.write(dataset=dataset, pipeline=pipeline)
-    place.crucible("run", "e.yaml")
+    assert "prompts truncated to fit" in place.crucible("run", "e.yaml")[0]
     cut = place.show(place.runs()[0]["run_id"])["metrics"]["train.tuned"]
     assert cut["truncated"] > 0
     assert cut["refused"] == 0
-    place.crucible("run", "e.yaml", "--set", "pipeline[1].options.on_overflow=refuse")
+    out, _ = place.crucible("run", "e.yaml", "--set", "pipeline[1].options.on_overflow=refuse")
+    assert "items left out, too long" in out
     left_out = place.show(place.runs()[0]["run_id"])["metrics"]["train.tuned"]
     assert left_out["refused"] == cut["truncated"]
     assert left_out["truncated"] == 0

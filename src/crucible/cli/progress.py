@@ -88,6 +88,7 @@ class RunProgress:
             self._notes.append(f"{measurements['items']} {metadata['split']}{synthetic}")
         elif what in ("training.start", "evaluation.start"):
             self._subject = str(metadata.get("model", ""))
+            self._notes.extend(_too_long(metadata))
             self._show(self._subject, 0, metadata.get("total_steps", metadata.get("total_items")), "")
         elif what == "base_build.start":
             self._show(_BUILDING, 0, metadata.get("total_steps"), "")
@@ -106,6 +107,13 @@ class RunProgress:
         text = escape(f"{self._stage} · {label}" if label else self._stage)
         step = f"{done:.0f}/{total}" if total else f"{done:.0f}"
         self._progress.update(self._task, description=text, completed=done, total=total, detail=f"{step} {detail}")
+
+
+def _too_long(metadata: Any) -> list[str]:
+    """Return what became of items that are longer than the model's window."""
+    cut, left_out = metadata.get("truncated") or 0, metadata.get("refused") or 0
+    notes = [f"{cut} prompts truncated to fit"] if cut else []
+    return notes + ([f"{left_out} items left out, too long"] if left_out else [])
 
 
 def _loss(measurements: Any) -> str:

@@ -15,7 +15,6 @@ from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Strict, ValidationError
-from pydantic._internal._model_construction import ModelMetaclass
 
 from crucible.errors import SpecError, SpecErrors
 
@@ -53,6 +52,12 @@ _BOUNDS = {
     "less_than": ("less than", "lt"),
     "less_than_equal": ("at most", "le"),
 }
+
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)  # pydantic has no public name for it
 
 
 class _SpecMeta(ModelMetaclass):
