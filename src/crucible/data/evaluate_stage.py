@@ -19,6 +19,7 @@ from crucible.data.scorers import scorer_names
 from crucible.errors import BackendError, ContractError
 from crucible.ir import Experiment, Seq, atomic_write, did_you_mean
 from crucible.pipeline import Context, StageBase, StageOptions
+from crucible.stats import interval_level
 
 __all__ = ["EvaluateOptions", "EvaluateStage"]
 
@@ -95,6 +96,7 @@ class EvaluateStage(StageBase):
             dataset = dataset.sample(options.limit, 0)
         context, sampler, base_model = _sampler(context, options)
         params = _params(context.experiment, options)
+        reliability = context.experiment.reliability
         result = await aevaluate(
             sampler,
             dataset,
@@ -103,7 +105,7 @@ class EvaluateStage(StageBase):
             batch_size=options.batch_size,
             model=label,
             failures=options.failures,
-            level=_level(context.experiment),
+            level=interval_level(reliability.stats if reliability else None),
         )
         if all(item.output is None for item in result.items):
             first = msgspec.to_builtins(next(iter(result.items[0].outcomes.values())))
@@ -142,12 +144,6 @@ def _params(experiment: Experiment, options: EvaluateOptions) -> SamplingParams:
     return SamplingParams(
         max_tokens=options.max_tokens, temperature=options.temperature, seed=seed or 0, stop=tuple(options.stop)
     )
-
-
-def _level(experiment: Experiment) -> float:
-    """Return the level of intervals by the rule of `bench`: as `reliability.stats` says, else 1 - alpha."""
-    stats = experiment.reliability.stats if experiment.reliability else None
-    return stats.confidence_level or round(1.0 - stats.alpha, 12) if stats else 0.95
 
 
 def _lines(dataset: Dataset, result: EvalResult) -> bytes:

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from crucible.errors import require
+from crucible.errors import DegenerateSample
 from crucible.ir import Failed, Interval, Outcome, Scored, Skipped
-from crucible.stats import wilson
+from crucible.stats import mean_interval, wilson
 from crucible.stats.scores import FailurePolicy
 
 __all__ = ["Summary", "summarise"]
@@ -82,16 +82,12 @@ def summarise(
 def _interval(values: Sequence[float], level: float, bounds: tuple[float, float] | None) -> Interval | None:
     if values and all(value in (0.0, 1.0) for value in values):
         return wilson(int(sum(values)), len(values), level=level)
-    count = len(values)
-    if count < 2 or max(values) == min(values):
+    if len(values) < 2 or max(values) == min(values):
         return None
-    require("scipy", extra="stats", feature="an interval of a mean")
-    from crucible.stats.tdist import critical_t
-
-    mean = math.fsum(values) / count
-    variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
-    half = critical_t(count - 1, level) * math.sqrt(variance / count)
-    interval = Interval(mean - half, mean + half, level, "Student's t")
+    try:
+        interval = mean_interval(values, level)
+    except DegenerateSample:  # they differ in the last digits only
+        return None
     if bounds is None or min(values) < bounds[0] or max(values) > bounds[1]:
         return interval
     return _clipped(interval, *bounds)
