@@ -136,6 +136,18 @@ def test_a_record_that_cannot_be_kept_fails_the_run(tmp_path: Path, monkeypatch:
     assert isinstance(result.error, StoreError)
 
 
+def test_a_trace_that_misses_events_fails_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A collector that raises breaks no stage, but a run whose trace is not whole does not pass as complete."""
+
+    def deaf(_collector: object, _event: events.Event) -> None:
+        raise RuntimeError("not heard")
+
+    monkeypatch.setattr("crucible.trace.collector.Collector._hear", deaf)
+    result = assembly.run(experiment("work"), store=tmp_path, registry=registry())
+    assert result.status == "failed"
+    assert "misses" in str(result.error)
+
+
 def test_cancelled_runs_are_recorded_and_can_go_on(tmp_path: Path) -> None:
     """Cancelling the task marks the run cancelled, keeps its telemetry, and leaves it resumable."""
 

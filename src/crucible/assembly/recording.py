@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crucible.errors import StoreError
 from crucible.pipeline import ContextDelta, Failure, RunInfo, RunStatus, StageRecord
 from crucible.store import Store
 from crucible.telemetry import Recorder
@@ -81,3 +82,8 @@ class RunRecording:
         if fresh := self._collector.drain():
             events = [event.to_dict() for event in fresh]
             self._store.traces.save_events(self._run_id, self._collector.chain.id, self._name, events)
+        if self._collector.missed:
+            raise StoreError(
+                f"the trace of run {self._run_id} misses {self._collector.missed} events that could not be taken in; "
+                "please report this with the run's `crucible runs show`"
+            )

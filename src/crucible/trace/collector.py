@@ -75,6 +75,11 @@ class Collector:
         """The chain as it stands; it grows while the run goes on."""
         return self._chain
 
+    @property
+    def missed(self) -> int:
+        """How many events could not be taken into the chain since it started to listen."""
+        return events.handler_errors().get(self._handler_id, 0)
+
     def start(self) -> Self:
         """Begin to listen; a collector that listens already stays as it is."""
         with self._lock:
