@@ -1,120 +1,122 @@
-"""Measure, on this machine, now: what importing costs, what an unheard event costs, what an empty stage costs.
+"""Measure Crucible and its peers side by side, on this machine, now; `make bench` does all of it.
 
-Each figure is the best of several rounds: other work on the machine only makes a figure worse.
+Each side runs in fresh processes, the sides in turn, so that other work on the machine hits all of them alike.
 """
 
-import importlib.util
-import os
-import platform
-import subprocess
+import argparse
+import shlex
 import sys
-import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from crucible import events, ir, pipeline
+from benchmarks.environments import NotInstalledError, cache_folder, interpreter
+from benchmarks.machine import load, machine
+from benchmarks.peers import Peer
+from benchmarks.side import ROOT, Answer, ask
+from benchmarks.table import section
+from benchmarks.topic import NAMES, Topic, UnknownTopicError, topic
 
-# What an experimenter would import to get at part of the same things; measured where they are installed.
-PEERS = ("pydantic", "sqlalchemy", "inspect_ai", "pydantic_evals", "mlflow", "tinker_cookbook", "transformers", "torch")
-
-
-def import_ms(module: str, rounds: int = 7) -> float:
-    """Return the best wall time of `import module` in a fresh interpreter, in ms, without that interpreter's start."""
-    code = f"import time; start = time.perf_counter_ns(); import {module}; print(time.perf_counter_ns() - start)"
-    times: list[int] = []
-    for _ in range(rounds):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        times.append(int(done.stdout.split()[-1]))
-    return min(times) / 1e6
+RESULTS = ROOT / "benchmarks" / "RESULTS.md"
+READING = """\
+Medians of the repeats in each process, then of the processes; the range is that of the processes' medians, or of the
+repeats where one process was measured. Cold start: import, build and first call, without the interpreter's start,
+files in the page cache. Figures of a machine with other work on it are upper bounds: compare within one report only."""
 
 
-def best_ns(call: Callable[[], object], count: int, rounds: int = 5) -> float:
-    """Return the best mean duration of a call over `count` calls, in ns, the loop itself included."""
-    best = float("inf")
-    for _ in range(rounds):
-        start = time.perf_counter_ns()
-        for _ in range(count):
-            call()
-        best = min(best, (time.perf_counter_ns() - start) / count)
-    return best
+def measured(chosen: Topic, peers: Sequence[Peer], rounds: int, seconds: float) -> str:
+    """Return the tables of a topic, after measuring it.
+
+    Args:
+        chosen: The topic.
+        peers: Who is measured beside Crucible.
+        rounds: Fresh processes of each side.
+        seconds: Time to repeat each figure.
+    """
+    pythons: dict[str, Path] = {}
+    skipped: dict[str, str] = {}
+    for peer in peers:
+        try:
+            pythons[peer.name] = interpreter(peer, cache_folder())
+        except NotInstalledError as error:
+            skipped[peer.name] = f"could not be installed: {error}"
+    sides: dict[str, list[Answer]] = {}
+    for index in range(min(rounds, chosen.rounds or rounds)):
+        own = ask(Path(sys.executable), "benchmarks.side", [chosen.name], seconds=seconds)
+        sides.setdefault("", []).append(own)
+        for peer in peers:
+            if peer.name in pythons and index < (peer.rounds or rounds):
+                answer = ask(pythons[peer.name], peer.module, seconds=seconds)
+                sides.setdefault(peer.name, []).append(answer)
+    return section(chosen, sides, skipped)
 
 
-def emit_ns(listeners: int) -> float:
-    """Return the cost of one `events.emit` with two measurements, heard by this many handlers, in ns."""
-    names = [f"bench-{index}" for index in range(listeners)]
-    for name in names:
-        events.attach(name, "crucible_train.batch.stop", lambda _event: None)
+def chosen_topics(names: Sequence[str]) -> list[Topic]:
+    """Return the topics of these names, all of them if there are none.
+
+    Raises:
+        UnknownTopicError: A name is not a topic's.
+    """
+    return [topic(name) for name in names or NAMES]
+
+
+def known_peers(topics: Sequence[Topic], names: Sequence[str] | None) -> None:
+    """Refuse a name that is no peer's.
+
+    Raises:
+        UnknownTopicError: A name is neither that of a peer of these topics nor `none`.
+    """
+    known = ["none", *(peer.name for each in topics for peer in each.peers)]
+    for name in names or ():
+        if name not in known:
+            raise UnknownTopicError(f'unknown peer "{name}"; expected some of {", ".join(known)}')
+
+
+def report(arguments: argparse.Namespace, command: str) -> Iterator[str]:
+    """Yield the parts of the report, each as soon as it is measured."""
+    yield f"## Side by side, {datetime.now(UTC):%Y-%m-%d}\n\n`{command}` on {machine()}; load average {load()} before."
+    for chosen in chosen_topics(arguments.topics):
+        peers = [peer for peer in chosen.peers if arguments.peers is None or peer.name in arguments.peers]
+        yield "\n" + measured(chosen, peers, arguments.rounds, arguments.seconds)
+    yield f"\n{READING}\nLoad average {load()} after."
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    found = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
+    found.add_argument("topics", nargs="*", metavar="TOPIC", help="what to measure (default: everything)")
+    found.add_argument("--list", action="store_true", help="say which topics and peers there are, and stop")
+    found.add_argument("--save", action="store_true", help="append the report to benchmarks/RESULTS.md")
+    found.add_argument("--rounds", type=int, default=3, help="fresh processes of each side (default: 3)")
+    found.add_argument("--seconds", type=float, default=1.0, help="time to repeat each figure (default: 1)")
+    found.add_argument("--peers", type=lambda text: text.split(","), help="measure only these, by name; none: nobody")
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the report; return 2 for a topic that does not exist, else 0 if Crucible's sides all went well, else 1."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = parser().parse_args(given)
     try:
-        measurements, metadata = {"step": 1, "loss": 0.5}, {"model": "tuned"}
-        return best_ns(lambda: events.emit("crucible_train.batch.stop", measurements, metadata), 100_000)
-    finally:
-        for name in names:
-            events.detach(name)
-
-
-def span_ns() -> float:
-    """Return the cost of one span that nobody hears, in ns."""
-
-    def call() -> None:
-        with events.span("crucible_data.evaluation"):
-            pass
-
-    return best_ns(call, 50_000)
-
-
-def stages_per_s(stages: int = 200, *, store: bool = False) -> float:
-    """Return how many stages that do nothing the runner carries out a second, best of three runs."""
-
-    @pipeline.stage("nothing")
-    def nothing(context: pipeline.Context, _options: Any) -> pipeline.Context:
-        return context
-
-    definitions = tuple(ir.StageDef(name="nothing") for _ in range(stages))
-    experiment = ir.Experiment(id="bench", backend=ir.BackendRef(id="local"), pipeline=definitions)
-    registry = pipeline.Registry(nothing, installed=False)
-    best = 0.0
-    for _ in range(3):
-        with tempfile.TemporaryDirectory() as folder:
-            recorder = None
-            if store:
-                from crucible.store import open_store
-
-                opened = open_store(folder)
-                recorder = opened.runs
-            runner = pipeline.Runner(registry, recorder)
-            start = time.perf_counter()
-            runner.run(experiment, workspace=Path(folder)).raise_for_status()
-            best = max(best, stages / (time.perf_counter() - start))
-            if store:
-                opened.close()
-    return best
-
-
-def machine() -> str:
-    """Return what the figures were measured on, in words."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line.partition(": ")[2] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        model = names[0] if names else model
-    return f"{os.cpu_count()} x {model}, {platform.system()}, Python {platform.python_version()}"
-
-
-def main() -> None:
-    """Print the figures as the rows of a Markdown table."""
-    print(f"{datetime.now(UTC):%Y-%m-%d}, `make bench`, {machine()}\n\n| what | figure |\n| --- | --- |")
-    for module in ("crucible", "crucible.pipeline", *PEERS):
-        if importlib.util.find_spec(module.partition(".")[0]) is not None:
-            print(f"| `import {module}`, best of 7 fresh interpreters | {import_ms(module):.0f} ms |", flush=True)
-    print(f"| `events.emit`, nobody listening | {emit_ns(0):.0f} ns |")
-    print(f"| `events.emit`, one handler that does nothing | {emit_ns(1):.0f} ns |")
-    print(f"| `events.span`, nobody listening | {span_ns():.0f} ns |")
-    print(f"| stages that do nothing, no store | {stages_per_s():.0f} a second |", flush=True)
-    print(f"| stages that do nothing, every state change durable in SQLite | {stages_per_s(store=True):.0f} a second |")
+        topics = chosen_topics(arguments.topics)
+        known_peers(topics, arguments.peers)
+    except UnknownTopicError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if arguments.list:
+        for each in topics:
+            beside = f" [{', '.join(peer.name for peer in each.peers)}]" if each.peers else ""
+            print(f"{each.name:<10} {each.summary}{beside}")
+        return 0
+    parts: list[str] = []
+    for part in report(arguments, shlex.join(["python", "-m", "benchmarks", *given])):
+        print(part, flush=True)
+        parts.append(part)
+    if arguments.save:
+        with RESULTS.open("a", encoding="utf-8") as file:
+            file.write("\n" + "\n".join(parts) + "\n")
+    return int(any("Crucible: stopped early" in part for part in parts))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -159,3 +159,16 @@ def test_registry_knows_spans_with_their_units() -> None:
     listed = {name for names in events.registry.categories().values() for name in names}
     assert listed == set(events.registry.standard_events())
     assert events.registry.event_info("no.such") is None
+
+
+def test_a_span_tells_of_an_error_that_cannot_say_what_it_is() -> None:
+    """An error whose message cannot be made is raised as it is, and the span ends as `.exception`."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    with events.collect("work.*") as found, pytest.raises(Mute), events.span("work"):
+        raise Mute
+    assert [event.name for event in found] == ["work.start", "work.exception"]
+    assert found[1].metadata == {"error_type": "Mute", "error": "its message could not be made (RuntimeError)"}

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
+from types import TracebackType
 from typing import Any
 
 import msgspec
@@ -179,19 +180,31 @@ def current_scope() -> Scope:
     return _scope.get()
 
 
-@contextlib.contextmanager
-def scope(**changes: Any) -> Generator[Scope]:
+class _Scoped:
+    """A block inside a scope; a class, because a generator costs three times as much."""
+
+    __slots__ = ("_inner", "_token")
+
+    def __init__(self, inner: Scope) -> None:
+        self._inner = inner
+
+    def __enter__(self) -> Scope:
+        self._token = _scope.set(self._inner)
+        return self._inner
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _scope.reset(self._token)
+
+
+def scope(**changes: Any) -> contextlib.AbstractContextManager[Scope]:
     """Run a block inside a run, an experiment or a stage.
 
     Args:
         **changes: Fields of `Scope` to set; the others are inherited.
     """
-    inner = msgspec.structs.replace(_scope.get(), **changes)
-    token = _scope.set(inner)
-    try:
-        yield inner
-    finally:
-        _scope.reset(token)
+    return _Scoped(msgspec.structs.replace(_scope.get(), **changes))
 
 
 class Span:
@@ -213,28 +226,53 @@ class Span:
         self.metadata.update(metadata)
 
 
-@contextlib.contextmanager
-def span(name: str, metadata: Mapping[str, Any] | None = None) -> Generator[Span]:
+class _OpenSpan:
+    """A block with its start and its end; a class, because a generator costs three times as much."""
+
+    __slots__ = ("_metadata", "_name", "_span", "_started", "_token")
+
+    def __init__(self, name: str, metadata: Mapping[str, Any]) -> None:
+        self._name = name
+        self._metadata = metadata
+
+    def __enter__(self) -> Span:
+        opened = self._span = Span(_new_span_id(), self._metadata)
+        _emit_span(f"{self._name}.start", _EMPTY, self._metadata, opened.span_id)
+        outer = _scope.get()
+        inner = Scope(outer.run_id, outer.experiment_id, outer.stage, outer.stage_index, opened.span_id)
+        self._started = time.monotonic_ns()
+        self._token = _scope.set(inner)
+        return opened
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        took = time.monotonic_ns() - self._started
+        _scope.reset(self._token)
+        opened = self._span
+        measurements = {"duration_ns": took, **opened.measurements}
+        if error is None:
+            _emit_span(f"{self._name}.stop", measurements, opened.metadata, opened.span_id)
+        else:
+            failure = {"error_type": type(error).__name__, "error": _words(error)}
+            _emit_span(f"{self._name}.exception", measurements, {**opened.metadata, **failure}, opened.span_id)
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001  # an error that cannot say what it is must still be told
+        return f"its message could not be made ({type(broken).__name__})"
+
+
+def span(name: str, metadata: Mapping[str, Any] | None = None) -> contextlib.AbstractContextManager[Span]:
     """Emit `name.start`, then `name.stop` or `name.exception` with `duration_ns`; events inside have it as parent.
 
     Args:
         name: Dotted name without the last part, such as `crucible_framework.stage`.
         metadata: Words for both events; `annotate` adds more to the closing one.
     """
-    opened = Span(_new_span_id(), metadata or _EMPTY)
-    _emit_span(f"{name}.start", {}, metadata or _EMPTY, opened.span_id)
-    started = time.monotonic_ns()
-    token = _scope.set(msgspec.structs.replace(_scope.get(), span_id=opened.span_id))
-    ending, failure = "stop", dict[str, Any]()
-    try:
-        yield opened
-    except BaseException as error:
-        ending, failure = "exception", {"error_type": type(error).__name__, "error": str(error)}
-        raise
-    finally:
-        _scope.reset(token)
-        measurements = {"duration_ns": time.monotonic_ns() - started, **opened.measurements}
-        _emit_span(f"{name}.{ending}", measurements, {**opened.metadata, **failure}, opened.span_id)
+    return _OpenSpan(name, metadata or _EMPTY)
 
 
 def _emit_span(name: str, measurements: Mapping[str, Any], metadata: Mapping[str, Any], span_id: str) -> None:

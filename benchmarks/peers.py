@@ -1,0 +1,53 @@
+"""The packages that Crucible is measured against, each pinned, and how each is kept quiet.
+
+Only benchmarked, never shipped: they are installed into environments of their own.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """One package beside Crucible.
+
+    Args:
+        name: Short name, unique.
+        module: What its interpreter runs to print its figures.
+        pins: What pip installs into its environment; empty: the standard library is enough.
+        rounds: Fresh processes to measure, at most; None: as many as everyone.
+    """
+
+    name: str
+    module: str
+    pins: tuple[str, ...] = ()
+    rounds: int | None = None
+
+
+CHAINS = (
+    Peer("plain", "benchmarks.chain.plain"),
+    Peer("hamilton", "benchmarks.chain.hamilton", ("sf-hamilton==1.90.0",)),
+    Peer("pipefunc", "benchmarks.chain.pipefunc", ("pipefunc==0.93.2",)),
+    Peer("dask-delayed", "benchmarks.chain.dask_delayed", ("dask==2026.8.0",)),
+    Peer("kedro", "benchmarks.chain.kedro", ("kedro==1.7.0",)),
+    Peer("dagster", "benchmarks.chain.dagster", ("dagster==1.13.28",)),
+    Peer("prefect", "benchmarks.chain.prefect", ("prefect==3.8.8", "fastapi==0.139.0"), rounds=1),
+)
+"""A chain of stages that do nothing."""
+
+DOCUMENTS = (
+    Peer("stdlib-json", "benchmarks.document.stdlib_json"),
+    Peer("msgspec", "benchmarks.document.msgspec", ("msgspec==0.22.0",)),
+    Peer("pydantic", "benchmarks.document.pydantic", ("pydantic==2.14.3",)),
+    Peer("cattrs", "benchmarks.document.cattrs", ("cattrs==26.2.1",)),
+)
+"""A typed document from JSON and back."""
+
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "HAMILTON_TELEMETRY_ENABLED": "false",
+    "KEDRO_DISABLE_TELEMETRY": "true",
+    "DAGSTER_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "ERROR",
+}
+"""Settings under which no peer calls home or writes a log line a stage."""
