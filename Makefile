@@ -12,6 +12,8 @@ PYTHON  ?=
 WORKERS ?= 2
 PYTEST  := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 COVER   := --cov --cov-report=term
+# What `make bench` measures and how; see `python -m benchmarks --help`. Empty: everything.
+BENCH   ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -23,7 +25,7 @@ help:
 	@echo "make test-all   the whole suite, the slow tests too"
 	@echo "make lint       ruff, format, the ladder of imports, types"
 	@echo "make docs       the guides and the API reference, in docs/_build/html"
-	@echo "make bench      measure what benchmarks/RESULTS.md reports"
+	@echo "make bench      measure Crucible and its peers, side by side; make bench BENCH='pipeline --save' chooses"
 	@echo "make clean      remove caches and builds (not .venv, not .crucible)"
 
 demo: $(TRAIN)
@@ -46,7 +48,7 @@ docs: $(DEV)
 	@echo "docs/_build/html/index.html"
 
 bench: $(DEV)
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
 	@rm -rf build dist htmlcov .coverage .coverage.* .pytest_cache .ruff_cache .import_linter_cache .hypothesis docs/_build

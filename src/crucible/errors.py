@@ -23,7 +23,8 @@ expected and what to do. Foreign errors are mapped to these at the border of the
     ├── MissingExtra(ImportError)      .extra; the message holds the exact pip command
     └── Cancelled(RuntimeError)        somebody asked the run to stop
 
-`SpecErrors` is an `ExceptionGroup` of `SpecError`: all problems of a document at once.
+`SpecErrors` is an `ExceptionGroup` of `SpecError`: all problems of a document at once. `UnknownKeyWarning` is the one
+warning: a document that was read leniently had keys that nobody here knows.
 """
 
 # ruff: noqa: N818  # the design names them after what happened, as `TimeoutError`'s elders are not
@@ -55,6 +56,7 @@ __all__ = [
     "StoreError",
     "TooFewSamples",
     "TrainError",
+    "UnknownKeyWarning",
     "require",
 ]
 
@@ -136,7 +138,18 @@ class StageError(CrucibleError, RuntimeError):
 
 
 class StageTimeout(StageError):
-    """A stage took longer than its `timeout_s`."""
+    """A stage took longer than its `timeout_s`.
+
+    Args:
+        message: Which stage, and its limit.
+        run_id: The run.
+        stage: The stage's name with its place.
+        is_stopped: Whether it has stopped; one that still runs is never tried again.
+    """
+
+    def __init__(self, message: str, *, run_id: str = "", stage: str = "", is_stopped: bool = True) -> None:
+        super().__init__(message, run_id=run_id, stage=stage)
+        self.is_stopped = is_stopped
 
 
 class BackendError(CrucibleError, RuntimeError):
@@ -224,6 +237,10 @@ class MissingExtra(CrucibleError, ImportError):
 
 class Cancelled(CrucibleError, RuntimeError):
     """Somebody asked the run to stop."""
+
+
+class UnknownKeyWarning(UserWarning):
+    """A document that was read leniently holds what this version does not know; the message names each path."""
 
 
 def require(module: str, *, extra: str, feature: str = "") -> ModuleType:

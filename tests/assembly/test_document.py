@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 import crucible
+from crucible import assembly, ir
 from crucible.assembly import document_schema
 from crucible.errors import SpecErrors
+from crucible.pipeline import Registry
 
 
 def write(folder: Path, text: str) -> Path:
@@ -42,16 +44,16 @@ pipeline:
     found = complaints(path)
     assert 'pipeline[0].name: unknown stage "validat"; did you mean "validate"?' in found
     assert 'pipeline[1].options.strikt: unknown key; did you mean "strict"?' in found
-    assert 'pipeline[2].options.rank: expected integer, got "x"' in found
+    assert 'pipeline[2].options.rank: rank must be an integer, got "x"' in found
 
 
 def test_stage_options_are_checked_even_when_the_document_does_not_fit(tmp_path: Path) -> None:
     """A problem at the top does not hide one in a stage."""
     path = write(tmp_path, "id: e\nbackend: {}\npipeline:\n  - {name: validate, options: {strict: 3}}\n  - 7\n")
     found = complaints(path)
-    assert "backend.id: is required" in found
-    assert any(line.startswith("pipeline[1]: expected mapping") for line in found)
-    assert "pipeline[0].options.strict: expected true or false, got 3" in found
+    assert "backend.id: id is required" in found
+    assert any(line.startswith("pipeline[1]: pipeline[1] must be a map") for line in found)
+    assert "pipeline[0].options.strict: strict must be a boolean, got 3" in found
 
 
 def test_what_nothing_would_carry_out_is_refused_by_name(tmp_path: Path) -> None:
@@ -71,6 +73,147 @@ reliability: {stats: {alpha: 0.01}}
     assert any(line.startswith('backend.id: unknown backend "locl"; did you mean "local"') for line in found)
     for name in ("backend.endpoint_url", "backend.profile", "baseline", "outputs", "reliability.stats"):
         assert any(line.startswith(f"{name}: ") for line in found), name
+
+
+def test_the_rules_of_the_document_are_part_of_loading(tmp_path: Path) -> None:
+    """What `ir.validate` finds across fields comes with the rest, in the order of the document."""
+    path = write(
+        tmp_path,
+        """
+id: e
+reliability:
+  ensemble: {strategy: weighted, models: [a]}
+pipeline:
+  - {name: validate, needs: [later]}
+  - {name: validate, options: {strict: 1}}
+backend: {id: local, profile: fast}
+experiment_type: training
+""",
+    )
+    found = complaints(path)
+    assert [line.partition(": ")[0] for line in found] == [
+        "backend.profile",
+        "pipeline[0].needs[0]",
+        "pipeline[1].options.strict",
+        "reliability.ensemble",
+        "reliability.ensemble.weights",
+        "training_config",
+    ]
+
+
+def test_each_problem_is_told_once(tmp_path: Path) -> None:
+    """Where the rules, the runner and a stage see the same mistake, it is one problem."""
+    path = write(
+        tmp_path,
+        """
+id: e
+backend: {id: local}
+pipeline:
+  - {name: guardrails}
+  - {name: validate, on_error: fallback}
+  - {name: validate, on_error: fallback, fallback: {name: validate, enabled: false, id: x}}
+  - {name: validate, fallback: {name: validate}}
+  - {name: report}
+reliability: {guardrails: {pii_detection: false, pii_redaction: true}}
+outputs:
+  - {name: a, sink: s3}
+  - {name: b, formats: []}
+  - {name: B, options: {url: "s3://x"}}
+  - {name: c, formats: [markdwn]}
+""",
+    )
+    found = complaints(path)
+    assert [line.partition(": ")[0] for line in found] == [
+        "pipeline[1].fallback",
+        "pipeline[2].fallback.enabled",
+        "pipeline[2].fallback.id",
+        "pipeline[3].fallback",
+        "reliability.guardrails.pii_redaction",
+        "outputs[0].options.url",
+        "outputs[1].formats",
+        "outputs[2].name",
+        "outputs[2].options.url",
+        "outputs[3].formats[0]",
+    ]
+
+
+def test_what_a_stage_was_told_itself_is_told_of_the_stage(tmp_path: Path) -> None:
+    """The same mistake in the document and in a stage's own options is two."""
+    path = write(
+        tmp_path,
+        """
+id: e
+backend: {id: local}
+pipeline:
+  - {name: guardrails, options: {pii_detection: false, pii_redaction: true}}
+reliability: {guardrails: {pii_detection: false, pii_redaction: true}}
+""",
+    )
+    found = complaints(path)
+    assert [line.partition(": ")[0] for line in found] == [
+        "pipeline[0].options.pii_redaction",
+        "reliability.guardrails.pii_redaction",
+    ]
+
+
+def test_check_tells_warnings_apart(tmp_path: Path) -> None:
+    """What may not be meant keeps nothing from happening; what is wrong is not warned of as well."""
+    path = write(
+        tmp_path,
+        """
+id: e
+backend: {id: local}
+pipeline: [{name: data_load}, {name: evaluate}]
+dataset: {name: tickets, options: {limit: 5}}
+tags: [a, a]
+training_config:
+  {id: t, model_ref: {id: m, architecture: transformr}, dataset_ref: {name: tickets}}
+""",
+    )
+    found = assembly.check(path)
+    assert found.problems == ()
+    assert [warning.path for warning in found.warnings] == ["tags[1]", "training_config.model_ref.architecture"]
+    assert found.experiment == crucible.load(path)
+    found = assembly.check(path, ["training_config.model_ref.provider=huggingfac", "id=3"])
+    assert found.experiment is None
+    assert [problem.path for problem in found.problems] == ["id"]
+    found = assembly.check(path, ["training_config.model_ref.provider=huggingfac"])
+    assert [problem.path for problem in found.problems] == ["training_config.model_ref.provider"]
+    assert [warning.path for warning in found.warnings] == ["tags[1]", "training_config.model_ref.architecture"]
+
+
+def test_check_never_raises(tmp_path: Path) -> None:
+    """A file that is not there, one that is no document, an override that leads nowhere, and a type that is none."""
+    (problem,) = assembly.check(tmp_path / "none.yaml").problems
+    assert "no such file" in problem.message
+    path = write(tmp_path, "id: e\nbackend: {id: local}\npipeline: [{name: validate}]\n")
+    (problem,) = assembly.check(path, ["pipeline[5].name=x"]).problems
+    assert problem.path == "pipeline[5].name"
+    (problem,) = assembly.check(path, kind="Experimnt").problems
+    assert str(problem) == 'unknown type "Experimnt"; did you mean "Experiment"?'
+    (problem,) = assembly.check(path, ["schema_version=99"], registry=Registry()).problems
+    assert problem.path == "schema_version"
+    (problem,) = assembly.check(path, ["pipeline=7"]).problems
+    assert problem.path == "pipeline"
+
+
+def test_check_takes_any_type_of_the_document(tmp_path: Path) -> None:
+    """By its name or itself; what nothing carries out is refused."""
+    path = write(tmp_path, "id: d\nmodel_version_id: m\nstrategy: canary\n")
+    found = assembly.check(path, kind="DeploymentConfig")
+    assert (found.value, found.experiment) == (None, None)
+    assert "strategy canary" in found.problems[0].message
+    assert [warning.path for warning in found.warnings] == ["canary"]
+    found = assembly.check(path, kind=ir.DeploymentStatus)
+    assert "deployment_id" in [problem.path for problem in found.problems]
+    path = write(tmp_path, "id: f\nfeedback_type: rating\n")
+    assert assembly.check(path, kind="FeedbackEvent").value == ir.FeedbackEvent(id="f", feedback_type="rating")
+
+
+def test_a_built_experiment_is_held_to_the_rules_too() -> None:
+    """`problems_of` looks at what Python code put together as it looks at a file."""
+    experiment = ir.new_experiment("e", "local", ["validate"], experiment_type="comparison")
+    assert [problem.path for problem in assembly.problems_of(experiment)] == ["baseline"]
 
 
 def test_overrides_come_before_reading(tmp_path: Path) -> None:

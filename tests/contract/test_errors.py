@@ -17,7 +17,8 @@ LINE = re.compile(r"^ {4}(?P<indent>[ │]*)[├└]── (?P<name>\w+)(?:\((?P
 
 
 def _all_errors() -> list[type[BaseException]]:
-    return [value for name in errors.__all__ if isinstance(value := getattr(errors, name), type)]
+    found = [value for name in errors.__all__ if isinstance(value := getattr(errors, name), type)]
+    return [value for value in found if not issubclass(value, Warning)]
 
 
 def _written() -> dict[str, tuple[str, str | None, set[str]]]:
@@ -72,7 +73,7 @@ def test_errors_live_in_one_file() -> None:
 EXAMPLES: list[tuple[type[BaseException], tuple[Any, ...], dict[str, Any]]] = [
     (errors.SpecError, ("expected integer",), {"path": "pipeline[2].options.rank", "code": "type"}),
     (errors.StageError, ("it failed",), {"run_id": "r1", "stage": "train"}),
-    (errors.StageTimeout, ("too long",), {"run_id": "r1", "stage": "train"}),
+    (errors.StageTimeout, ("too long",), {"run_id": "r1", "stage": "train", "is_stopped": False}),
     (errors.BackendError, ("no",), {"backend": "local", "attempts": 3, "is_retryable": True}),
     (errors.RateLimited, ("slower",), {"backend": "openai", "attempts": 2, "is_retryable": True}),
     (errors.BackendTimeout, ("late",), {"backend": "openai", "attempts": 2, "is_retryable": True}),

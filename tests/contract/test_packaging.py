@@ -48,7 +48,9 @@ def test_wheel_ships_every_file_of_the_package_and_no_other(wheel: list[str]) ->
     assert here <= set(wheel)
 
 
-@pytest.mark.parametrize("group", ["crucible.stages", "crucible.backends", "crucible.base_models"])
+@pytest.mark.parametrize(
+    "group", ["crucible.stages", "crucible.backends", "crucible.base_models", "crucible.guardrails"]
+)
 def test_entry_points_load(group: str) -> None:
     """Every stage, backend and built-in base model that the package registers can be loaded."""
     ours = [entry for entry in metadata.entry_points(group=group) if entry.dist and entry.dist.name == DISTRIBUTION]

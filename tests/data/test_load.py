@@ -46,15 +46,15 @@ def test_options_are_strict(file: Path) -> None:
     """Unknown ones, wrong types and those of another source are refused, all unknown ones at once."""
     with pytest.raises(DataError, match='limti: unknown key; did you mean "limit"'):
         load("jsonl", path=file, limti=3)
-    with pytest.raises(DataError, match='limit: expected integer, got "3"'):
+    with pytest.raises(DataError, match='limit must be an integer, got "3"'):
         load(DatasetRef(name="jsonl", options={"limit": "3", "path": str(file)}))
-    with pytest.raises(DataError, match="limit: expected a value at least 1"):
+    with pytest.raises(DataError, match="limit must be positive"):
         load("jsonl", path=file, limit=0)
     with pytest.raises(DataError, match="tickets takes no option path; it takes: "):
         load("tickets", path=file)
     with pytest.raises(DataError, match="a list in memory takes no option path"):
         load([("a", "b")], path=file)
-    with pytest.raises(DataError, match="provider: expected string"):
+    with pytest.raises(DataError, match="provider must be a string"):
         load("jsonl", provider=3)
 
 

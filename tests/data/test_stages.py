@@ -153,7 +153,7 @@ def test_without_any_dataset_the_error_says_what_to_give(tmp_path: Path) -> None
         ({"dataset": DatasetRef(name="tickets", options={"path": "x"})}, {}, "dataset", "tickets takes no option path"),
         ({"dataset": DatasetRef(name="x", provider="nowhere")}, {}, "dataset", 'unknown provider "nowhere"'),
         ({}, {"name": "scfact"}, "pipeline[0].options.name", 'unknown dataset "scfact"'),
-        ({}, {"limit": "3"}, "pipeline[0].options.limit", 'expected integer, got "3"'),
+        ({}, {"limit": "3"}, "pipeline[0].options.limit", 'limit must be an integer, got "3"'),
         ({}, {"tset_limit": 3}, "pipeline[0].options.tset_limit", 'unknown key; did you mean "test_limit"?'),
     ],
 )
@@ -346,12 +346,12 @@ def test_one_answer_is_enough_and_none_is_an_error(tmp_path: Path) -> None:
             "scorers[1]",
             'unknown scorer "exact_macth"; known: exact_match, ',
         ),
-        ({"scorers": []}, "scorers", "must not be empty"),
+        ({"scorers": []}, "scorers", "must contain at least one item"),
         ({"stop": ["\n", ""]}, "stop", "an empty text would end every answer"),
-        ({"max_tokens": 0}, "max_tokens", "expected a value at least 1"),
+        ({"max_tokens": 0}, "max_tokens", "must be positive"),
         ({"model": "tuned", "base_model": "b"}, "base_model", "is read with model: base alone"),
-        ({"failures": "ignore"}, "failures", "expected one of exclude, zero, abort"),
-        ({"label": "../../etc"}, "label", "expected text that fits"),
+        ({"failures": "ignore"}, "failures", "must be one of: exclude, zero, abort"),
+        ({"label": "../../etc"}, "label", "must match"),
     ],
 )
 def test_validation_finds_bad_options_of_evaluate(options: dict[str, Any], path: str, message: str) -> None:

@@ -32,7 +32,7 @@ class Place:
             "training_config": {
                 "id": "t",
                 "model_ref": {"id": str(self.base)},
-                "dataset_ref": {"name": "tickets"},
+                "dataset_ref": {"name": changes.get("dataset", {}).get("name", "tickets")},
                 "batch_size": 4,
                 "learning_rate": 0.005,
                 "checkpoint_every": 8,

@@ -85,7 +85,7 @@ def test_a_full_disk_is_an_error_that_names_the_file(place: "Place") -> None:
     place.write(steps=STEPS)
 
     def small_disk() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 
     # Under `make test` the process measures its own coverage, and could not write that file either.
     place.environment = {key: value for key, value in place.environment.items() if not key.startswith("COVERAGE_")}

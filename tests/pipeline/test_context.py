@@ -1,11 +1,12 @@
 """The context: immutable, JSON values only where they persist, deltas of what changed."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from crucible.errors import ContractError
+from crucible.errors import ContractError, StoreError
 from crucible.ir import BackendRef, Experiment, StageDef
 from crucible.pipeline import Context
 
@@ -83,3 +84,128 @@ def test_delta_holds_only_what_changed_and_restores(context: Context, tmp_path: 
     assert restored.metrics == after.metrics
     assert restored.outputs == after.outputs
     assert restored.artifacts == after.artifacts
+
+
+def test_helpers_of_metrics(context: Context) -> None:
+    """Merge sets several, update makes a new value of the old one or of a default, and a missing one is named."""
+    after = context.merge_metrics({"a": 1, "b": {"c": [1.5, None, "x", True]}})
+    assert after.update_metric("a", lambda old: old + 1).get_metric("a") == 2
+    assert after.update_metric("new", lambda old: [*old, 1], default=[]).get_metric("new") == [1]
+    assert after.update_metric("maybe", lambda old: old is None, default=None).get_metric("maybe") is True
+    with pytest.raises(
+        ContractError, match='no metric "x" to update; give a default, or set it first. There are: a, b'
+    ):
+        after.update_metric("x", lambda old: old)
+    with pytest.raises(ContractError, match="There are: none yet"):
+        context.update_metric("x", lambda old: old)
+    with pytest.raises(ContractError, match=r"metrics\.a"):
+        after.update_metric("a", lambda old: object())
+    assert list(after.put_metric("a", 0).metrics) == ["a", "b"]
+
+
+def test_helpers_of_outputs(context: Context) -> None:
+    """Outputs are appended in order, one or several; anything but a mapping of text is refused, with its place."""
+    after = context.add_output({"n": 1}).add_outputs([{"n": 2}, {"n": 3}])
+    assert [output["n"] for output in after.outputs] == [1, 2, 3]
+    assert after.add_outputs([]).outputs == after.outputs
+    with pytest.raises(ContractError, match=r"outputs\[4\]\.n"):
+        after.add_outputs([{"n": 4}, {"n": object()}])
+    with pytest.raises(ContractError, match=r"outputs\[3\]: expected a mapping, got a list"):
+        after.add_output([1])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda context: context.put_metric(1, 2),
+        lambda context: context.merge_metrics({1: 2}),
+        lambda context: context.merge_metrics([("a", 1)]),
+        lambda context: context.assign({1: 2}),
+        lambda context: context.assign(1, 2),
+        lambda context: context.add_output({1: 2}),
+        lambda context: context.put_metric("a", {"b": {1: 2}}),
+    ],
+)
+def test_names_are_text(context: Context, change: Any) -> None:
+    """A name that JSON could not hold is refused wherever one is given."""
+    with pytest.raises(ContractError, match="keys must be text, got 1|expected a mapping"):
+        change(context)
+
+
+def test_helpers_of_assigns(context: Context) -> None:
+    """One assign by name, or all of a mapping; None is a value."""
+    after = context.assign("a", 1).assign({"b": 2, "a": 3}).assign("none")
+    assert after.assigns == {"a": 3, "b": 2, "none": None}
+    assert after.get_assign("none", 7) is None
+    assert after.get_assign("missing", 7) == 7
+
+
+def test_helpers_of_artifacts(context: Context, tmp_path: Path) -> None:
+    """A reference is set, asked for and found; what is no reference is refused; a file knows what it was made from."""
+    (tmp_path / "a.csv").write_text("x")
+    (tmp_path / "b.html").write_text("y")
+    after = context.add_file("a", tmp_path / "a.csv").add_file("b", tmp_path / "b.html", made_from=["a"])
+    assert after.artifacts["b"].made_from == ("a",)
+    assert after.artifacts["a"].made_from == ()
+    assert after.artifacts["a"].media_type == "application/octet-stream"
+    assert after.has_artifact("a")
+    assert not context.has_artifact("a")
+    assert context.get_artifact("a") is None
+    assert context.put_artifact("c", after.artifacts["a"]).get_artifact("c") == after.artifacts["a"]
+    with pytest.raises(ContractError, match=r"artifacts\.c: expected an ArtifactRef, got 'a.csv'"):
+        context.put_artifact("c", "a.csv")  # type: ignore[arg-type]
+    with pytest.raises(ContractError, match='no artifact "z"; the run has: a, b'):
+        after.add_file("c", tmp_path / "a.csv", made_from=["a", "z"])
+    with pytest.raises(StoreError):
+        context.add_file("gone", tmp_path / "gone")
+
+
+def test_a_link_out_of_the_workspace_is_outside(context: Context, tmp_path: Path) -> None:
+    """A symbolic link to a file elsewhere does not smuggle it in."""
+    (tmp_path / "link").symlink_to(Path(__file__))
+    with pytest.raises(ContractError, match="outside the run's workspace"):
+        context.add_file("link", tmp_path / "link")
+
+
+def test_completed_stages_are_kept_in_order_and_twice(context: Context) -> None:
+    """One that ran twice is there twice."""
+    after = context.mark_stage_complete("a").mark_stage_complete("b").mark_stage_complete("a")
+    assert after.completed_stages == ["a", "b", "a"]
+    assert after.stage_completed("b")
+    assert not after.stage_completed("c")
+
+
+def test_a_context_cannot_be_changed(context: Context) -> None:
+    """Neither its fields nor what they hold."""
+    with pytest.raises(AttributeError):
+        context.run_id = "other"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        context.metrics["a"] = 1  # type: ignore[index]
+
+
+def test_a_context_shows_how_much_it_holds_and_travels(context: Context) -> None:
+    """Repr names run and experiment and counts the rest; pickling gives an equal context."""
+    full = context.put_metric("a", 1).add_output({"b": 2}).assign("c", 3).mark_stage_complete("s")
+    assert repr(full) == "Context(run_id='r', experiment='e', metrics=1, outputs=1, artifacts=0, assigns=1)"
+    assert pickle.loads(pickle.dumps(full)) == full
+    assert full != context
+
+
+def test_the_delta_of_nothing_is_empty(context: Context) -> None:
+    """A stage that changes nothing leaves an empty delta, also where it makes an equal context."""
+    full = context.put_metric("a", "x").put_resource("r", object())
+    for after in (full, full.put_resource("r2", 1), full.mark_stage_complete("s"), full.merge_metrics({})):
+        delta = after.delta_since(full)
+        assert (delta.metrics, delta.outputs, delta.artifacts, delta.assigns) == ({}, [], {}, {})
+
+
+def test_a_large_context_is_cheap_to_change(context: Context) -> None:
+    """Deriving shares structure: a thousand steps on ten thousand metrics copy nothing of the old ones."""
+    large = context.merge_metrics({f"m{i}": i for i in range(10_000)})
+    after = large
+    for i in range(1_000):
+        after = after.put_metric(f"k{i}", i)
+    assert len(after.metrics) == 11_000
+    assert after.delta_since(large).metrics == {f"k{i}": i for i in range(1_000)}
+    assert list(after.metrics)[:2] == ["m0", "m1"]
+    assert len(large.metrics) == 10_000

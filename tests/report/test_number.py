@@ -62,21 +62,19 @@ def test_difference_examples(value: float | None, unit: number.Unit, text: str) 
 
 @given(fractions, st.sampled_from([0.05, 0.01, 0.1, 1e-3]))
 def test_p_stays_on_its_side_of_alpha(p: float, alpha: float) -> None:
-    """The shown p-value lies on the same side of the threshold as the value itself, unless they agree to 12 digits."""
+    """The shown p-value lies on the same side of the threshold as the value itself."""
     text = number.p_text(p, alpha)
-    shown = float(text.lstrip("<> "))
+    shown = float(text.lstrip("< "))
     if text.startswith("<"):
         assert p < 1e-4
-    elif text.startswith(">"):
-        assert 0.9999 < p < 1
-    elif abs(p - alpha) > 1e-11:
+    else:
         assert (shown < alpha) is (p < alpha)
 
 
 @pytest.mark.parametrize(
     ("p", "alpha", "text"),
     [(0.0, 0.05, "p < 0.0001"), (3e-9, 0.05, "p < 0.0001"), (0.0312, 0.05, "p = 0.0312"), (1.0, 0.05, "p = 1"),
-     (0.049996, 0.05, "p = 0.049996"), (0.99996, 0.05, "p > 0.9999"), (None, 0.05, "p = —"), (5e-5, 1e-5, "p = 5e-05"),
+     (0.049996, 0.05, "p = 0.049996"), (0.99996, 0.05, "p = 1"), (None, 0.05, "p = —"), (5e-5, 6e-5, "p = 5e-05"),
      (1.5, None, "p = 1.5"), (0.5, None, "p = 0.5000")],
 )  # fmt: skip
 def test_p_examples(p: float | None, alpha: float | None, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import pytest
@@ -62,6 +63,34 @@ def test_report_in_a_browser(
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 22, 26)")
     assert page.evaluate(TEXT_OUTSIDE_CHARTS) == []
+    view.close()
+
+
+@pytest.mark.parametrize("width", [1100, 400])
+def test_a_run_of_checks_alone(browser: playwright.Browser, tmp_path: Path, leave: SimpleNamespace, width: int) -> None:
+    """Without any score the checks are what is seen, long paths wrap, and terms that nothing uses are left out."""
+    path = "/srv/" + "a-long-folder-name/" * 4 + "train.jsonl"
+    issues = [{"index": i, "field": "expected", "problem": "is empty"} for i in range(3)]
+    context = leave.start(tmp_path, outputs=None).merge_metrics(
+        {
+            "data_checks": {"total": 1200, "issues": 3, "by_kind": {"missing": 3}, "sources": [path], "kept": issues},
+            "guardrails": {"total": 1200, "violations": 1, "by_rule": {"email": 1}},
+            "data": {"train": {"source": path, "items": 2}, "test": {"source": path, "items": 1}},
+        }
+    )  # fmt: skip
+    file = tmp_path / "report.html"
+    file.write_text(render(build_results(context), "html"), encoding="utf-8")
+    view = browser.new_context(viewport={"width": width, "height": 900})
+    page = view.new_page()
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.goto(file.as_uri())
+    assert messages == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.get_by_text("guardrails: 1 violation among 1,200 items.").is_visible()
+    for name in ("Checks of the data", "Checks of the data: kept", "Guardrails"):
+        assert page.get_by_role("table", name=name, exact=True).is_visible()
+    assert page.locator("dl.terms").count() == 0
     view.close()
 
 

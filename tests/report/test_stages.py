@@ -99,32 +99,95 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, leave: SimpleNamespace) 
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
-    [({"formats": ["pdf"]}, "expected one of markdown, html, json"), ({"sink": "s3"}, "expected one of file, stdout"),
-     ({"formats": []}, "must not be empty"), ({"samples": -1}, "at least 0"), ({"titel": "x"}, "unknown key")],
+    ("options", "path", "words"),
+    [({"formats": ["pdf"]}, "options.formats[0]", "markdown, html, json, latex, csv"),
+     ({"sink": "s4"}, "options.sink", "file, stdout, s3, database, postgres"),
+     ({"formats": []}, "options.formats", "[]"), ({"samples": -1}, "options.samples", "-1"),
+     ({"titel": "x"}, "options.titel", "unknown key")],
 )  # fmt: skip
-def test_options_are_checked(options: dict[str, Any], words: str) -> None:
-    """Formats and sinks that do not exist are refused by name."""
+def test_options_are_checked(options: dict[str, Any], path: str, words: str) -> None:
+    """Formats and sinks that do not exist are refused by name, and those that do are listed."""
     with pytest.raises(SpecErrors) as caught:
         parse_options(STAGE, options)
-    assert words in str(caught.value)
+    assert any(error.path == path and words in error.message for error in caught.value.errors)
+
+
+def test_values_of_sink_options_are_checked(tmp_path: Path, leave: SimpleNamespace) -> None:
+    """A value of the wrong type is refused with its path."""
+    [(path, message)] = problems(leave, tmp_path, {}, outputs=[{"name": "c", "options": {"fragment": "yes"}}])
+    assert path == "outputs[0].options.fragment"
+    assert '"yes"' in message
 
 
 def test_outputs_are_checked(tmp_path: Path, leave: SimpleNamespace) -> None:
     """Every output that cannot be written is refused with its path in the document."""
     outputs = [
-        {"name": "a", "formats": ["markdwn", "pdf"], "sink": "s3", "options": {"path": "x"}},
+        {"name": "a", "formats": ["markdwn", "pdf"], "sink": "S3"},
         {"name": "A-", "formats": []},
+        {"name": "b", "sink": "stdout", "options": {"path": "x"}},
+        {"name": "c", "options": {"pth": "x"}},
+        {"name": "d", "formats": ["html", "csv"], "options": {"fragment": True}},
     ]
-    known = "expected one of markdown, html, json"
+    known = "expected one of markdown, html, json, latex, csv"
+    sinks = "expected one of file, stdout, s3, database, postgres"
     assert problems(leave, tmp_path, {}, outputs=outputs) == [
         ("outputs[0].formats[0]", f'"markdwn" cannot be written; {known}; did you mean "markdown"?'),
         ("outputs[0].formats[1]", f'"pdf" cannot be written; {known}'),
-        ("outputs[0].sink", '"s3" is no place this version writes to; expected file or stdout'),
-        ("outputs[0].options.path", "no option of a report's output; there are none"),
-        ("outputs[1].formats", "is empty; expected one or more of markdown, html, json"),
-        ("outputs[1].name", '"A-" would be written to the files of outputs[0] "a"; rename one'),
-    ]  # fmt: skip
+        ("outputs[0].sink", f'"S3" is no place this version writes to; {sinks}; did you mean "s3"?'),
+        ("outputs[1].formats", "is empty; expected one or more of markdown, html, json, latex, csv"),
+        ("outputs[2].options.path", "unknown key (the sink stdout knows fragment)"),
+        ("outputs[3].options.pth", 'unknown key; did you mean "path"? (the sink file knows fragment, path)'),
+        ("outputs[4].options.fragment", "only latex has one, and this output is html, csv"),
+    ]
+
+
+def test_collisions_are_refused(tmp_path: Path, leave: SimpleNamespace) -> None:
+    """Two outputs of one sink that would meet in the same files are refused, whichever stage writes them."""
+    outputs: list[dict[str, Any]] = [
+        {"name": "a"},
+        {"name": "A-", "formats": ["csv"]},
+        {"name": "b", "options": {"path": "report/a.md"}},
+        {"name": "a", "sink": "stdout"},
+        {"name": "A", "sink": "stdout"},
+        {"name": "a", "sink": "database"},
+        {"name": "a", "sink": "database"},
+    ]
+    first = 'would be written to the files of outputs[0] "a"; rename one'
+    expected = [
+        ("outputs[1].name", f'"A-" {first}'),
+        ("outputs[2].name", f'"b" {first}'),
+        ("outputs[6].name", '"a" would be written to the files of outputs[5] "a"; rename one'),
+    ]
+    assert problems(leave, tmp_path, {}, outputs=outputs) == expected
+    pipeline = [{"name": "report", "options": {"name": name}} for name in ("a", "A-", "b", "A")]
+    assert problems(leave, tmp_path, {"name": "b"}, outputs=outputs, pipeline=pipeline) == expected
+    two = [{"name": "a"}, {"name": "b"}]
+    assert problems(leave, tmp_path, {"sink_options": {"path": "x"}}, outputs=two) == [
+        ("outputs[1].name", '"b" would be written to the files of outputs[0] "a"; rename one')
+    ]
+
+
+def test_the_sink_of_the_stage_is_checked_with_its_own_options(tmp_path: Path, leave: SimpleNamespace) -> None:
+    """Options of an output are for its own sink; a stage that names another one brings its own, or is refused."""
+    outputs = [{"name": "a", "options": {"path": "x"}}]
+    assert problems(leave, tmp_path, {"sink": "stdout"}, outputs=outputs) == [
+        ("outputs[0].options.path", "unknown key (the sink stdout knows fragment)")
+    ]
+    assert problems(leave, tmp_path, {"sink": "stdout", "sink_options": {}}, outputs=outputs) == []
+    assert problems(leave, tmp_path, {"sink": "stdout", "sink_options": {"x": 1}}, outputs=None) == [
+        ("sink_options.x", "unknown key (the sink stdout knows fragment)")
+    ]
+    assert problems(leave, tmp_path, {"formats": ["csv"], "sink_options": {"fragment": True}}, outputs=None) == [
+        ("sink_options.fragment", "only latex has one, and this output is csv")
+    ]
+
+
+def test_a_fragment_is_of_latex_alone(tmp_path: Path, leave: SimpleNamespace) -> None:
+    """Where an output has several formats, the option makes only its LaTeX a fragment."""
+    outputs = [{"name": "paper", "formats": ["latex", "html"], "options": {"fragment": True}}]
+    run(leave.start(tmp_path, outputs=outputs))
+    assert "documentclass" not in (tmp_path / "report" / "paper.tex").read_text()
+    assert (tmp_path / "report" / "paper.html").read_text().startswith("<!doctype html>")
 
 
 def test_names_are_checked(tmp_path: Path, leave: SimpleNamespace) -> None:
@@ -148,4 +211,4 @@ def test_describe() -> None:
     """The stage's schema comes from its options."""
     described = STAGE.describe()
     assert described["name"] == "report"
-    assert set(described["optional"]) == {"name", "formats", "sink", "samples"}
+    assert set(described["optional"]) == {"name", "formats", "sink", "sink_options", "samples"}

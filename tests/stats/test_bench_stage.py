@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from crucible import events, ir
-from crucible.errors import ContractError, StatsError, TooFewSamples
-from crucible.pipeline import Context, parse_options, pipeline_problems, stage_problems
+from crucible.errors import ContractError, StatsError
+from crucible.pipeline import Context, StageBase, parse_options, pipeline_problems, stage_problems
 from crucible.pipeline.registry import Registry
 from crucible.stats.plan import BenchOptions, resolve
 from crucible.stats.stages import BenchStage
@@ -158,17 +158,45 @@ def test_an_unknown_label_names_the_known_ones(make_context: MakeContext) -> Non
         BenchStage().run(make_context(), _options())
 
 
-def test_too_few_pairs_name_the_contrast(make_context: MakeContext) -> None:
-    """The error keeps its type and says which contrast."""
-    with pytest.raises(TooFewSamples, match=r"tuned vs base on exact_match: .* at least 2 pairs, got 1"):
-        BenchStage().run(make_context(base=[1], tuned=[0]), _options())
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"base": [1], "tuned": [0]}, "at least 2 pairs, got 1"),
+        ({"base": BASE, "tuned": [{"kind": "failed", "error": "x"}] * 20}, "at least 2 pairs, got 0"),
+        ({"base": [0.5] * 9, "tuned": [0.25] * 9}, "needs differences that vary"),
+    ],
+)
+def test_a_contrast_that_cannot_be_tested_says_why(
+    make_context: MakeContext, columns: dict[str, list[Any]], reason: str
+) -> None:
+    """Too few pairs, none at all, or no spread: no verdict, no number, the reason in its place; the others stand."""
+    contrasts = [PAIR, {"baseline": "a", "treatment": "b"}]
+    context = make_context(**columns, a=BASE, b=TUNED)
+    with events.collect("crucible_trace.decision.made") as heard:
+        bench = BenchStage().run(context, _options(contrasts=contrasts)).get_metric("bench")
+    record, other = bench["contrasts"]
+    numbers = ("statistic", "p", "p_adjusted", "difference", "interval", "effect", "verdict", "correction")
+    assert [record[name] for name in numbers] == [None] * 8
+    assert reason in record["refused"]
+    assert record["wording"] == f"tuned against base on exact_match was not tested: {record['refused']}."
+    assert record["n_attempted"]["baseline"] == len(columns["base"])
+    assert other["verdict"] == "difference"
+    assert (other["correction"], bench["correction"]) == (None, "none")  # one contrast alone needs none
+    assert heard[0].metadata["decision"] == "tuned vs base on exact_match: not tested"
+    assert heard[0].metadata["alternatives"] == ["difference", "no difference found"]
 
 
-def test_every_pair_left_out_is_too_few(make_context: MakeContext) -> None:
-    """A model whose every answer failed cannot be compared, and does not score 0."""
-    failed = [{"kind": "failed", "error": "x"}] * 20
-    with pytest.raises(TooFewSamples, match="got 0"):
-        BenchStage().run(make_context(base=BASE, tuned=failed), _options())
+def test_the_first_test_that_applies_decides(make_context: MakeContext) -> None:
+    """Where McNemar's test cannot be made, the next of the list gives the verdict, and the record says so."""
+    context = make_context(base=[0.1, 0.4, 0.3, 0.9], tuned=[0.2, 0.9, 0.4, 1.0])
+    (record,) = BenchStage().run(context, _options(tests=["mcnemar", "wilcoxon"])).get_metric("bench")["contrasts"]
+    assert record["name"] == "wilcoxon"
+    assert record["also"] == [
+        {
+            "name": "mcnemar",
+            "refused": "McNemar's test needs scores that are all 0 or 1; use the paired t-test for others",
+        }
+    ]
 
 
 class TestResolution:
@@ -245,15 +273,25 @@ def test_the_same_test_is_not_made_twice(make_context: MakeContext) -> None:
 
 
 def test_the_effect_that_was_asked_for_must_be_the_one(make_context: MakeContext) -> None:
-    """cohens_g goes with McNemar; cohens_dz does not, and is refused by name; equal columns have their stand-in."""
+    """cohens_g goes with McNemar; cohens_dz does not, and `method` says so; the stage wins over the document."""
     context = make_context({"tests": ["auto"], "effect_size_type": "cohens_g"}, base=BASE, tuned=TUNED)
     (record,) = BenchStage().run(context, _options()).get_metric("bench")["contrasts"]
     assert record["effect"]["name"] == "cohens_g"
     same = _options(contrasts=[{"baseline": "base", "treatment": "base"}])
     assert BenchStage().run(context, same).has_metric("bench")
     context = make_context({"tests": ["auto"], "effect_size_type": "dz"}, base=BASE, tuned=TUNED)
-    with pytest.raises(StatsError, match="effect_size_type cohens_dz does not go with mcnemar: use cohens_g"):
-        BenchStage().run(context, _options())
+    (record,) = BenchStage().run(context, _options()).get_metric("bench")["contrasts"]
+    assert record["effect"]["name"] == "cohens_g"
+    assert record["method"].endswith(
+        "cohens_dz was asked for and is not given: it does not go with McNemar's exact test, which goes with cohens_g"
+    )
+    context = make_context({"tests": ["auto"], "effect_size_type": "cohens_dz"}, base=BASE, tuned=TUNED)
+    (record,) = BenchStage().run(context, _options(effect_size_type="cohens_g")).get_metric("bench")["contrasts"]
+    assert "asked for" not in record["method"]
+    context = make_context({"tests": ["ttest"], "effect_size_type": "rank_biserial"}, base=BASE, tuned=TUNED)
+    (record,) = BenchStage().run(context, _options()).get_metric("bench")["contrasts"]
+    assert record["effect"] == {"name": "rank_biserial", "value": 1.0, "interval": None}
+    assert record["method"].endswith("in place of that effect rank_biserial, which was asked for")
 
 
 @pytest.mark.parametrize(
@@ -267,17 +305,19 @@ def test_the_effect_that_was_asked_for_must_be_the_one(make_context: MakeContext
             "unknown correction",
         ),
         ({"effect_size_type": "cohens_d"}, "reliability.stats.effect_size_type", "available: cohens_g, cohens_dz"),
+        ({"effect_size_type": "eta_squared"}, "reliability.stats.effect_size_type", "not available for paired scores"),
+        ({"effect_size_type": "cohen"}, "reliability.stats.effect_size_type", '"cohen" is not available'),
         ({"bootstrap_iterations": 5}, "reliability.stats.bootstrap_iterations", "at least 100, got 5"),
-        ({"options": {"sed": 1}}, "reliability.stats.options.sed", 'no option "sed"; known: seed'),
-        ({"options": {"seed": "x"}}, "reliability.stats.options.seed", "expected an integer"),
+        ({"options": {"sed": 1}}, "reliability.stats.options.sed", 'no option "sed"; did you mean "seed"?; known'),
+        ({"options": {"seed": "x"}}, "reliability.stats.options.seed", "must be an integer"),
     ],
 )
 def test_what_the_document_asks_in_vain_is_refused_by_name(
     make_context: MakeContext, stats: Rows, path: str, message: str
 ) -> None:
     """At validation with its path, and at the run too: nothing is ignored."""
-    experiment = _experiment(stats)
-    (problem,) = stage_problems(0, experiment.pipeline[0], Registry(), experiment)
+    experiment = _experiment(stats, None, _evaluate(), _evaluate(model="tuned"))
+    (problem,) = stage_problems(2, experiment.pipeline[2], Registry(), experiment)
     assert problem.path == path
     assert message in str(problem)
     with pytest.raises(ContractError, match=r"reliability\.stats"):
@@ -287,12 +327,51 @@ def test_what_the_document_asks_in_vain_is_refused_by_name(
 @pytest.mark.parametrize(
     ("options", "path", "message"),
     [
-        ({"tests": ["wilcoxon"]}, "pipeline[0].options.tests", 'does not execute "wilcoxon"'),
+        ({"tests": ["welch"]}, "pipeline[0].options.tests", 'does not execute "welch"'),
+        ({"tests": ["friedman"]}, "pipeline[0].options.tests", "auto, mcnemar, paired_ttest, wilcoxon, bootstrap"),
+        ({"effect_size_type": "hedges_g"}, "pipeline[0].options.effect_size_type", "not available for paired scores"),
+        ({"options": {"seeds": 1}}, "pipeline[0].options.options.seeds", 'did you mean "seed"'),
+        ({"bootstrap_iterations": 99}, "pipeline[0].options.bootstrap_iterations", "100"),
+        ({"data_source": "files"}, "pipeline[0].options.data_source", "scores, assigns, outputs, metrics"),
+        ({"group_by": "x"}, "pipeline[0].options.group_by", "is for data_source: outputs, and this one is scores"),
+        ({"metrics": ["x"]}, "pipeline[0].options.metrics", "is for data_source: metrics"),
+        ({"baseline": "x"}, "pipeline[0].options.baseline", "is for data_source: assigns, outputs or metrics"),
+        ({"contrasts": None}, "pipeline[0].options.contrasts", "say what to compare"),
+        ({"contrasts": None, "data_source": "scores"}, "pipeline[0].options.contrasts", "say what to compare"),
+        ({"data_source": "assigns", "baseline": "a"}, "pipeline[0].options.baseline", "the contrasts name their"),
+        (
+            {"data_source": "outputs", "contrasts": [PAIR | {"metric": "f1"}]},
+            "pipeline[0].options.contrasts[0].metric",
+            "groups have one score each",
+        ),
+        ({"data_source": "assigns", "tests": ["sign"]}, "pipeline[0].options.tests", "it compares groups here"),
+        ({"data_source": "assigns", "tests": ["ttset"]}, "pipeline[0].options.tests", 'did you mean "ttest"'),
+        (
+            {"data_source": "assigns", "effect_size_type": "glass_delta"},
+            "pipeline[0].options.effect_size_type",
+            "available: cohens_d",
+        ),
+        ({"data_source": "metrics", "contrasts": None}, "pipeline[0].options.metrics", "none is taken that was not"),
+        (
+            {"data_source": "metrics", "contrasts": None, "metrics": ["a", "a"]},
+            "pipeline[0].options.metrics",
+            '"a" is there twice',
+        ),
+        (
+            {"data_source": "metrics", "contrasts": None, "metrics": ["lat.a", "lat.b"], "baseline": "lat.c"},
+            "pipeline[0].options.baseline",
+            '"lat.c" is none of metrics; did you mean "lat.',
+        ),
+        (
+            {"data_source": "metrics", "metrics": ["base", "b"]},
+            "pipeline[0].options.contrasts[0].treatment",
+            '"tuned" is none of metrics',
+        ),
         ({"tests": []}, "pipeline[0].options.tests", "at least one test"),
         ({"correction": "hol"}, "pipeline[0].options.correction", 'did you mean "holm"'),
-        ({"alpha": 1.5}, "pipeline[0].options.alpha", "less than 1"),
+        ({"alpha": 1.5}, "pipeline[0].options.alpha", "alpha"),
         ({"failures": "ignore"}, "pipeline[0].options.failures", "exclude, zero, abort"),
-        ({"contrasts": []}, "pipeline[0].options.contrasts", "must not be empty"),
+        ({"contrasts": []}, "pipeline[0].options.contrasts", "at least one"),
         ({"contrasts": [{"baseline": "a", "treatmnt": "b"}]}, "pipeline[0].options.contrasts[0].treatmnt", "treatment"),
     ],
 )
@@ -308,8 +387,9 @@ def test_describe_lists_what_run_reads() -> None:
     """Names, types and defaults come from the options model."""
     described = BenchStage().describe()
     assert described["name"] == "bench"
-    assert described["required"] == ["contrasts"]
-    assert described["defaults"]["metric"] == "exact_match"
+    assert described["required"] == []
+    assert {"tests", "alpha", "data_source", "options"} < set(described["optional"])
+    assert described["defaults"]["data_source"] is None
     assert described["defaults"]["failures"] is None
 
 
@@ -319,9 +399,10 @@ def test_a_run_has_one_bench_stage(make_context: MakeContext) -> None:
     with pytest.raises(ContractError, match="one bench stage a run: list all contrasts in it"):
         BenchStage().run(context, _options())
     again = {"name": "bench", "options": {"contrasts": [PAIR]}}
-    (problem,) = pipeline_problems(_experiment(None, None, again), Registry())
-    assert problem.path == "pipeline[1].name"
-    assert pipeline_problems(_experiment(None, None, again | {"enabled": False}), Registry()) == []
+    evaluated = (_evaluate(), _evaluate(model="tuned"))
+    (problem,) = pipeline_problems(_experiment(None, None, *evaluated, again), Registry())
+    assert problem.path == "pipeline[3].name"
+    assert pipeline_problems(_experiment(None, None, *evaluated, again | {"enabled": False}), Registry()) == []
 
 
 def test_contrasts_of_several_metrics_are_one_family(make_context: MakeContext) -> None:
@@ -457,6 +538,37 @@ class TestAnnounced:
         assert problem[0] == "pipeline[2].options.contrasts[0].treatment"
 
     def test_a_document_that_does_not_tell_is_not_refused(self) -> None:
-        """No evaluation in it, or a stranger's stage that may leave scores of its own."""
-        assert _problems({"contrasts": [PAIR]}) == []
+        """A stranger's stage that does not say what it leaves may leave these scores."""
         assert _problems({"contrasts": [PAIR]}, _evaluate(), {"name": "my_scores"}) == []
+
+    def test_a_document_without_any_evaluation_is_refused(self) -> None:
+        """Every stage before says what it leaves, and none leaves scores."""
+        found = _problems({"contrasts": [PAIR]}, {"name": "validate"})
+        assert [path for path, _ in found] == [
+            "pipeline[1].options.contrasts[0].baseline",
+            "pipeline[1].options.contrasts[0].treatment",
+        ]
+        assert 'no evaluation before this stage is labelled "base"; they are: none' in found[0][1]
+
+    def test_a_strangers_scores_count(self) -> None:
+        """Whatever stage announces scores has them: nothing here knows `evaluate` by name."""
+
+        class Scoring(StageBase):
+            """Leave scores."""
+
+            name: ClassVar[str] = "my_scores"
+
+            def announces(self, experiment: ir.Experiment, options: Any) -> dict[str, Any]:
+                return {"scores.base": {}, "scores.tuned": {"scorers": ["f1"]}, "dataset.test": None}
+
+            def run(self, context: Context, options: Any) -> Context:
+                return context
+
+        experiment = _experiment(None, {"contrasts": [PAIR]}, {"name": "my_scores"})
+        (problem,) = stage_problems(1, experiment.pipeline[1], Registry(Scoring()), experiment)
+        assert problem.path == "pipeline[1].options.metric"
+        assert 'the evaluation "tuned" does not score "exact_match"; it scores: f1' in str(problem)
+
+    def test_the_comparison_itself_leaves_nothing(self) -> None:
+        """So that a stage after it can check what was left before."""
+        assert BenchStage().announces(_experiment(), _options()) == {}

@@ -10,7 +10,8 @@ import pytest
 
 from crucible.errors import StatsError, StoreError
 from crucible.ir import Failed, Outcome, Scored, Skipped
-from crucible.stats.scores import FailurePolicy, pair_scores, read_scores
+from crucible.stats.scores import FailurePolicy, outcomes_of, read_items
+from crucible.stats.sides import pair_scores, unpaired_scores, values_of
 
 NAMES = ("base", "tuned")
 
@@ -33,7 +34,11 @@ def test_outcomes_are_read_by_id_and_blank_lines_skipped(tmp_path: Path) -> None
     ]
     path = _write(tmp_path / "base.jsonl", rows)
     path.write_text("\n" + path.read_text() + "\n")
-    assert read_scores(path, "exact_match") == {"a": Scored(1.0), "b": Failed("timeout"), "c": Skipped("too long")}
+    assert outcomes_of(read_items(path), "exact_match", "base") == {
+        "a": Scored(1.0),
+        "b": Failed("timeout"),
+        "c": Skipped("too long"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -50,25 +55,25 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, message: str) -> None:
     path = _write(tmp_path / "base.jsonl", [_row("a", 1.0)])
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(StoreError, match=message):
-        read_scores(path, "exact_match")
+        read_items(path)
 
 
 def test_a_missing_file_is_a_store_error(tmp_path: Path) -> None:
     """The path is in the message."""
     with pytest.raises(StoreError, match=r"cannot read the scores in .*gone\.jsonl"):
-        read_scores(tmp_path / "gone.jsonl", "exact_match")
+        read_items(tmp_path / "gone.jsonl")
 
 
 def test_an_empty_file_has_nothing_to_compare(tmp_path: Path) -> None:
     """No items is an error of the sample."""
     with pytest.raises(StatsError, match="holds no items"):
-        read_scores(_write(tmp_path / "base.jsonl", []), "exact_match")
+        read_items(_write(tmp_path / "base.jsonl", []))
 
 
 def test_an_unknown_metric_names_the_known_ones(tmp_path: Path) -> None:
     """With the item that lacks it."""
-    with pytest.raises(StatsError, match='item "a" has no metric "f1"; it has: exact_match'):
-        read_scores(_write(tmp_path / "base.jsonl", [_row("a", 1.0)]), "f1")
+    with pytest.raises(StatsError, match='base: item "a" has no metric "f1"; it has: exact_match'):
+        outcomes_of(read_items(_write(tmp_path / "base.jsonl", [_row("a", 1.0)])), "f1", "base")
 
 
 @pytest.fixture
@@ -136,3 +141,16 @@ def test_items_on_one_side_only_are_named() -> None:
     many: dict[str, Outcome] = {f"q{i}": Scored(1.0) for i in range(6)}
     with pytest.raises(StatsError, match='5 items are only in the scores of tuned: "q1", "q2", "q3" and 2 more'):
         pair_scores({"q0": Scored(1.0)}, many, FailurePolicy.EXCLUDE, NAMES)
+
+
+def test_sides_of_different_items_keep_what_each_has(sides: tuple[dict[str, Outcome], dict[str, Outcome]]) -> None:
+    """A failure on one side leaves the other side's scores alone; what is left out, or counted as 0, is said."""
+    kept = unpaired_scores(*sides, FailurePolicy.EXCLUDE, NAMES)
+    assert (list(kept.baseline), list(kept.treatment)) == (["a", "b", "d"], ["e", "c", "b", "a"])
+    assert kept.failures == "3 of 10 items were left out because they failed or were skipped"
+    zeroed = unpaired_scores(*sides, FailurePolicy.ZERO, NAMES)
+    assert (zeroed.baseline["c"], zeroed.treatment["d"]) == (0.0, 0.0)
+    assert "2 of 10 items failed and count as 0" in zeroed.failures
+    assert kept.counts == pair_scores(*sides, FailurePolicy.EXCLUDE, NAMES).counts
+    with pytest.raises(StatsError, match="1 items of base failed"):
+        values_of(sides[0], FailurePolicy.ABORT, "base")

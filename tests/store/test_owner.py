@@ -1,4 +1,4 @@
-"""A run's process is known to be alive or gone."""
+"""A run's process is known to be alive or gone, or cannot be seen."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def _child() -> subprocess.Popen[bytes]:
 
 def test_this_process_lives() -> None:
     """The process that asks is alive."""
-    assert current_owner().is_alive()
+    assert current_owner().fate() == "alive"
 
 
 def test_a_process_lives_until_it_ends() -> None:
     """A child is alive, then gone, also as a zombie that nobody has waited for."""
     child = _child()
     owner = Owner(child.pid, current_owner().host, room._started(child.pid))
-    assert owner.is_alive()
+    assert owner.fate() == "alive"
     child.kill()
     if sys.platform.startswith("linux"):
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert not owner.is_alive()
+        assert owner.fate() == "gone"
     child.communicate()
-    assert not owner.is_alive()
+    assert owner.fate() == "gone"
 
 
 @linux
@@ -42,23 +42,23 @@ def test_a_reused_process_id_is_another_process() -> None:
     """The same id with another start is not the owner."""
     me = current_owner()
     boot, namespace, ticks = me.started.split("/")
-    assert not msgspec.structs.replace(me, started=f"{boot}/{namespace}/{int(ticks) + 1}").is_alive()
+    assert msgspec.structs.replace(me, started=f"{boot}/{namespace}/{int(ticks) + 1}").fate() == "gone"
 
 
 @linux
-def test_a_reboot_ends_every_process() -> None:
-    """A process of an earlier boot is gone."""
+def test_a_process_of_another_boot_cannot_be_seen() -> None:
+    """It may have ended with the boot, or run on another machine of the same name: its lease decides."""
     me = current_owner()
-    assert not msgspec.structs.replace(me, started="earlier/" + me.started.partition("/")[2]).is_alive()
+    assert msgspec.structs.replace(me, started="earlier/" + me.started.partition("/")[2]).fate() == "unseen"
 
 
 @linux
-def test_what_cannot_be_seen_counts_as_alive() -> None:
-    """A process of another machine or another container may live."""
+def test_other_machines_and_containers_cannot_be_seen() -> None:
+    """A process there may live or not."""
     me = current_owner()
     boot, _, ticks = me.started.split("/")
-    assert msgspec.structs.replace(me, host="elsewhere").is_alive()
-    assert msgspec.structs.replace(me, pid=2**22, started=f"{boot}/pid:[1]/{ticks}").is_alive()
+    assert msgspec.structs.replace(me, host="elsewhere").fate() == "unseen"
+    assert msgspec.structs.replace(me, pid=2**22, started=f"{boot}/pid:[1]/{ticks}").fate() == "unseen"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -67,10 +67,10 @@ def test_without_a_start_the_id_decides(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(room, "_started", lambda pid: "")
     child = _child()
     owner = Owner(child.pid, current_owner().host)
-    assert owner.is_alive()
+    assert owner.fate() == "alive"
     child.kill()
     child.communicate()
-    assert not owner.is_alive()
+    assert owner.fate() == "gone"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -82,4 +82,4 @@ def test_a_process_of_another_user_lives(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(room, "_started", lambda pid: "")
     monkeypatch.setattr(os, "kill", refuse)
-    assert Owner(1, current_owner().host).is_alive()
+    assert Owner(1, current_owner().host).fate() == "alive"

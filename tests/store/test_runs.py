@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from crucible.errors import StoreError
+from crucible.ir import Difference
 from crucible.pipeline import ContextDelta, Failure, RunInfo, RunRecorder, StageRecord
-from crucible.store import Difference, Store, open_store
+from crucible.store import Store, open_store
 
-REF = {"path": "a.txt", "sha256": "0" * 64, "size_bytes": 3, "media_type": "text/plain"}
+REF = {"path": "a.txt", "sha256": "0" * 64, "size_bytes": 3, "media_type": "text/plain", "made_from": []}
 START = "2026-01-01T00:00:00+00:00"
 
 
@@ -76,14 +77,14 @@ def test_times_come_from_the_clock(url: str) -> None:
 
 
 def test_the_latest_run_is_listed_first(url: str) -> None:
-    """Runs are listed by their start, at most as many as asked for, of one experiment if asked for."""
+    """Runs are listed by their start, at most as many as asked for."""
     times = iter(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=second) for second in range(100))
     with open_store(url, clock=lambda: next(times)) as store:
         for name in ("b", "c", "a"):
             store.runs.run_started(info(name))
         store.runs.run_started(RunInfo("other", "else", {"id": "else"}))
         assert [run.run_id for run in store.runs.list()] == ["other", "a", "c", "b"]
-        assert [run.run_id for run in store.runs.list(limit=2, experiment_id="triage")] == ["a", "c"]
+        assert [run.run_id for run in store.runs.list(limit=2)] == ["other", "a"]
 
 
 def test_an_id_is_not_used_twice(store: Store) -> None:
@@ -152,6 +153,50 @@ def test_stages_keep_one_row_an_attempt(store: Store) -> None:
     assert every[0].error == failure
 
 
+def test_a_record_says_what_its_stage_measured(store: Store) -> None:
+    """Metrics come back with the attempt that added them, and with no other."""
+    store.runs.run_started(info("r"))
+    store.runs.stage_finished("r", record(0, "failed"), ContextDelta(metrics={"lost": 1}))
+    store.runs.stage_finished("r", record(0, "ok", attempt=2, metrics={"loss": 0.5}), ContextDelta({"loss": 0.5}))
+    assert [entry.metrics for entry in store.runs.stages("r", all_attempts=True)] == [{}, {"loss": 0.5}]
+
+
+def test_a_fallback_is_a_further_attempt_under_its_own_name(store: Store) -> None:
+    """The last attempt at the place counts, whatever its name, and the failed one keeps its error."""
+    store.runs.run_started(info("r"))
+    failure = Failure("OSError", "full", "")
+    store.runs.stage_finished("r", record(0, "failed", error=failure), ContextDelta())
+    fallback = StageRecord(0, "plan_b", "ok", attempt=2, started_at=START)
+    store.runs.stage_finished("r", fallback, ContextDelta({"n": 2}))
+    store.runs.stage_finished("r", record(1, "ok"), ContextDelta({"m": 3}))
+    assert [(entry.name, entry.status) for entry in store.runs.stages("r")] == [("plan_b", "ok"), ("stage1", "ok")]
+    assert store.runs.stages("r", all_attempts=True)[0].error == failure
+    assert list(store.runs.snapshot("r").metrics.items()) == [("n", 2), ("m", 3)]
+    assert store.runs.resume_state("r").completed[0].name == "plan_b"
+
+
+def test_a_stage_that_was_skipped_for_its_error_keeps_it(store: Store) -> None:
+    """`on_error: skip` leaves a skipped stage that says what was wrong, and adds nothing."""
+    store.runs.run_started(info("r"))
+    failure = Failure("ValueError", "no labels", "Traceback …")
+    skipped = record(0, "skipped", error=failure, reason="on_error: skip", duration_ns=9)
+    store.runs.stage_finished("r", skipped, ContextDelta(metrics={"n": 1}))
+    assert store.runs.stages("r") == [skipped]
+    assert store.runs.snapshot("r").metrics == {}
+
+
+def test_a_run_that_ended_has_no_running_stage(store: Store) -> None:
+    """Where the end of a stage could not be kept, the run's end says so."""
+    store.runs.run_started(info("r"))
+    store.runs.stage_started("r", record(0, "running"))
+    store.runs.run_finished("r", "failed", None)
+    [stage] = store.runs.stages("r")
+    assert (stage.status, stage.reason) == (
+        "cancelled",
+        "the run ended (failed) before the end of this stage was recorded",
+    )
+
+
 def test_the_context_is_the_fold_of_what_stages_added(store: Store) -> None:
     """Later stages win, outputs are appended, and a stage that failed adds nothing."""
     store.runs.run_started(info("r"))
@@ -178,19 +223,25 @@ def test_a_stage_that_is_done_again_replaces_what_it_added(store: Store) -> None
 def test_a_stage_is_kept_whole_or_not_at_all(store: Store) -> None:
     """If the artifacts of a stage cannot be written, neither is its end."""
     store.runs.run_started(info("r"))
-    with pytest.raises(StoreError, match="save the end of stage stage0"):
+    with pytest.raises(StoreError, match="save the end of stage stage0 .* log has no sha256, size_bytes, media_type"):
         store.runs.stage_finished("r", record(0, "ok"), ContextDelta(artifacts={"log": {"path": "a"}}))
+    with pytest.raises(StoreError, match="cannot save the end of stage stage0"):
+        store.runs.stage_finished("r", record(0, "ok"), ContextDelta(artifacts={"log": {**REF, "size_bytes": [1]}}))
     assert store.runs.stages("r") == []
+    store.runs.stage_finished("r", record(0, "ok"), ContextDelta(artifacts={"log": REF}))
+    assert store.runs.snapshot("r").artifacts == {"log": REF}
 
 
 def test_a_run_can_go_on_where_it_stood(store: Store) -> None:
-    """The runner gets the context, the completed stages, and how often each was tried."""
+    """The runner gets what each completed stage added, their records, and how often each was tried."""
     store.runs.run_started(info("r"))
-    store.runs.stage_finished("r", record(0, "ok"), ContextDelta(metrics={"n": 1}))
+    first = ContextDelta({"n": 1}, [{"a": 1}], {"log": REF}, {"seed": 1})
+    store.runs.stage_finished("r", record(0, "ok"), first)
     store.runs.stage_finished("r", record(1, "failed"), ContextDelta())
     store.runs.stage_finished("r", record(1, "cancelled", attempt=2), ContextDelta())
     state = store.runs.resume_state("r")
-    assert state.snapshot.metrics == {"n": 1}
+    assert state.deltas == {0: first}
+    assert state.completed[0].metrics == {"n": 1}
     assert list(state.completed) == [0]
     assert state.attempts == {0: 1, 1: 2}
 

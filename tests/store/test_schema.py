@@ -61,6 +61,41 @@ def test_an_old_store_is_brought_up_to_date(url: str, opened: Callable[[], Store
     assert opened().runs.list() == []
 
 
+def test_the_second_version_keeps_what_the_first_had(url: str, opened: Callable[[], Store]) -> None:
+    """A run of version 1 is read, resumed and collected by version 2, and is still there after going back."""
+    store = opened()
+    with store.database.writing("go down") as connection:
+        downgrade(connection, "0001")
+        for statement in FIRST_VERSION:
+            connection.exec_driver_sql(statement)
+    assert "reports" not in tables_of(store)
+    store = opened()
+    old = store.runs.run("old")
+    assert (old.status, old.lease_expires_at, old.workspace) == ("failed", None, "/runs/old")
+    assert store.runs.artifacts("old")[0].made_from == ()
+    assert store.runs.resume_state("old").deltas[0].metrics == {"n": 1}
+    assert store.runs.claim_for_resume("old").attempt == 2
+    store.reports.save("old", "report", "csv", "text/csv", "x")
+    with store.database.reading("look") as connection:
+        known = connection.exec_driver_sql("SELECT run_id, path, made_at FROM workspaces").all()
+    assert [tuple(row) for row in known] == [("old", "/runs/old", "2026-01-01T00:00:00.000000+00:00")]
+    with store.database.writing("go down") as connection:
+        downgrade(connection, "0001")
+        kept = connection.exec_driver_sql("SELECT run_id, attempt FROM runs").all()
+    assert [tuple(row) for row in kept] == [("old", 2)]
+    assert opened().runs.run("old").attempt == 2
+
+
+FIRST_VERSION = (
+    "INSERT INTO experiments VALUES ('x', 'e', '{}', '2026-01-01T00:00:00.000000+00:00')",
+    "INSERT INTO runs VALUES ('old', 'e', 'x', NULL, '/runs/old', '{}', 'failed', '2026-01-01T00:00:00.000000+00:00', "
+    "NULL, NULL, 1, 1, 'host', '')",
+    "INSERT INTO stage_records VALUES ('old', 0, 1, 's', 'ok', NULL, '', 0, NULL)",
+    "INSERT INTO context_deltas VALUES ('old', 0, 1, '{\"n\":1}', '[]', '{}')",
+    "INSERT INTO artifacts VALUES ('old', 0, 'a', 'a', 'x', 1, 'text/plain')",
+)
+
+
 def test_a_failed_migration_leaves_nothing(store: Store) -> None:
     """Tables are made in one transaction: what fails half-way is as if it had not begun."""
     with store.database.writing("go down") as connection:

@@ -174,7 +174,35 @@ def test_without_any_base_model_it_is_asked_for() -> None:
         ({"options": {"rnk": 2}}, "options.rnk", 'did you mean "rank"'),
         ({"options": {"batch_size": 2}}, "options.batch_size", "say it there"),
         ({"options": {"epochs": 2}}, "options.epochs", "say it there"),
-        ({"options": {"rank": 0}}, "options.rank", "at least 1"),
+        ({"options": {"rank": 0}}, "options.rank", "rank must be"),
+        ({"optimizer": {"name": "adamww"}}, "optimizer.name", 'use adam or adamw; did you mean "adamw"?'),
+        ({"optimizer": {"name": "rmsprop", "momentum": 0.9}}, "optimizer.name", "rmsprop is not supported"),
+        ({"optimizer": {"momentum": 0.9}}, "optimizer.momentum", "adam has no momentum"),
+        ({"optimizer": {"weight_decay": 0.1}}, "optimizer.name", "use adamw with weight_decay 0.1"),
+        (
+            {"learning_rate": 0.5, "optimizer": {"learning_rate": 0.25}},
+            "optimizer.learning_rate",
+            "learning_rate is 0.5 in training_config; say it once",
+        ),
+        ({"optimizer": {"beta1": 0.5}, "options": {"beta1": 0.6}}, "options.beta1", "training_config.optimizer too"),
+        ({"scheduler": {}, "options": {"warmup_steps": 1}}, "options.warmup_steps", "training_config.scheduler too"),
+        ({"scheduler": {"name": "linar"}}, "scheduler.name", "linar is not supported; use constant, linear, cosine"),
+        ({"scheduler": {"kind": "linear"}}, "scheduler", "does not fit SchedulerConfig (kind: unknown key"),
+        ({"loss_function": {"name": "bce"}}, "loss_function.name", "bce is not supported"),
+        ({"loss_function": {"label_smoothing": 0.1}}, "loss_function.label_smoothing", "not supported"),
+        ({"early_stopping": {"after": "a while"}}, "early_stopping", "not supported"),
+        ({"model_ref": {"id": "m", "artifact_uri": "s3://b/m"}}, "model_ref.artifact_uri", "download it"),
+        (
+            {"model_ref": {"id": "crucible/tiny", "provider": "huggingface"}},
+            "model_ref.provider",
+            'huggingface has no "crucible/tiny", which is a built-in model; use local',
+        ),
+        ({"model_ref": {"id": "./m", "provider": "huggingface"}}, "model_ref.provider", "which is a folder"),
+        (
+            {"model_ref": {"id": "m", "provider": "huggingface", "artifact_uri": "folder"}},
+            "model_ref.provider",
+            "leave one of them out",
+        ),
         ({"model_ref": {"id": "m", "provider": "ollama"}}, "model_ref.provider", "ollama is not supported"),
         ({"model_ref": {"id": "m", "framework": "jax"}}, "model_ref.framework", "jax is not supported"),
         ({"model_ref": {"id": "m", "version": "v2"}}, "model_ref.version", "revisions are not supported"),
@@ -190,8 +218,40 @@ def test_what_a_training_config_says_and_cannot_be_done_is_refused_by_name(
     assert words in message
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw"])
-def test_what_can_be_done_is_not_refused(optimizer: str) -> None:
+def test_typed_parts_are_carried_out() -> None:
+    """An optimiser and a scheduler with settings of their own say the same as options, and the stage wins over both."""
+    document = experiment(
+        {
+            "learning_rate": 0.001,
+            "optimizer": {
+                "name": "adamw",
+                "learning_rate": 0.25,
+                "beta1": 0.5,
+                "beta2": 0.75,
+                "eps": 1e-6,
+                "weight_decay": 0.1,
+            },
+            "scheduler": {"name": "cosine", "warmup_steps": 3},
+            "loss_function": {"name": "cross_entropy", "label_smoothing": 0.0},
+        }
+    )
+    assert problems(document, options()) == []
+    config = resolve(document, options(), 1)
+    adam = (config.learning_rate, config.beta1, config.beta2, config.eps, config.weight_decay)
+    assert adam == (0.25, 0.5, 0.75, 1e-6, 0.1)
+    assert (config.schedule, config.warmup_steps) == ("cosine", 3)
+    config = resolve(document, options(schedule="linear", learning_rate=0.5), 1)
+    assert (config.schedule, config.warmup_steps, config.learning_rate) == ("linear", 3, 0.5)
+
+
+def test_a_typed_scheduler_counts_in_full() -> None:
+    """Its defaults are said, too: constant, without a warm-up."""
+    config = resolve(experiment({"scheduler": {}}), options(), 1)
+    assert (config.schedule, config.warmup_steps) == ("constant", 0)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", {}, {"name": "adamw", "weight_decay": 0.1}])
+def test_what_can_be_done_is_not_refused(optimizer: str | dict[str, Any]) -> None:
     """Both names of the optimiser, the metrics of the default, every framework word for PyTorch."""
     assert problems(experiment({"optimizer": optimizer, "metrics": ["loss", "accuracy"]}), options()) == []
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from crucible.backends import LocalBackend
@@ -17,7 +17,7 @@ from crucible.backends.local_session import LocalSession
 from crucible.data import load
 from crucible.errors import CheckpointError, ContractError, SpecErrors
 from crucible.ir import Experiment, LoraConfig
-from crucible.pipeline import Context, Registry, parse_options, pipeline_problems
+from crucible.pipeline import Context, FrozenMap, Registry, parse_options, pipeline_problems
 from crucible.train import stages
 from crucible.train.resolution import TrainNaming
 from crucible.train.stages import SupervisedTrainStage
@@ -72,7 +72,7 @@ def test_a_resumed_run_gets_the_same_sampler_back(context: Context) -> None:
     """`rebuild` reloads the adapter without training, also where no other stage gave the base."""
     prompt = "Ticket: the lamp is broken\nJSON:"
     after = STAGE.run(context, options(learning_rate=0.05))
-    resumed = STAGE.rebuild(dataclasses.replace(after, resources={}), options(learning_rate=0.05))
+    resumed = STAGE.rebuild(msgspec.structs.replace(after, resources=FrozenMap()), options(learning_rate=0.05))
     for name in ("sampler.tuned", "sampler.base"):
         assert resumed.resource(name).logprobs([prompt]) == after.resource(name).logprobs([prompt])
     assert resumed.resource("sampler.tuned").logprobs([prompt]) != resumed.resource("sampler.base").logprobs([prompt])
@@ -101,7 +101,7 @@ def test_an_adapter_is_not_put_on_another_base(context: Context, base: Path, tmp
     """Where the files of the base model changed since, a resumed run ends by name."""
     folder = shutil.copytree(base, tmp_path / "base")
     after = STAGE.run(context, options(base_model=str(folder)))
-    later = dataclasses.replace(after, resources={})
+    later = msgspec.structs.replace(after, resources=FrozenMap())
     assert STAGE.rebuild(later, options()).has_resource("sampler.tuned")
     config = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps({**config, "note": "changed"}))
@@ -125,7 +125,7 @@ def test_the_base_is_sampled_on_the_device_of_the_training(context: Context, mon
 
     monkeypatch.setattr(stages, "get_backend", lambda ref: Spy())
     after = STAGE.run(context, options(device="cuda", max_steps=1))
-    STAGE.rebuild(dataclasses.replace(after, resources={}), options())
+    STAGE.rebuild(msgspec.structs.replace(after, resources=FrozenMap()), options())
     assert asked == [(Path(after.metrics["train.tuned"]["config"]["base_model"]).name, "cuda")] * 2
 
 
@@ -156,8 +156,8 @@ def test_it_describes_every_option() -> None:
     described = STAGE.describe()
     assert described["required"] == []
     assert set(described["optional"]) == {"model", "dataset", *LoraConfig.model_fields}
-    assert described["help"]["rank"] == "Rank of the adapter's matrices. Default: 16."
-    assert all(described["help"].values())
+    assert described["__extensions__"]["help"]["rank"] == "Rank of the adapter's matrices. Default: 16."
+    assert all(described["__extensions__"]["help"].values())
 
 
 def test_names_that_cannot_be_folders_are_refused() -> None:

@@ -1,41 +1,90 @@
-"""Documents in full: the typed part by `ir`, the options by the stages, both at once."""
+"""Documents in full: the typed part and its rules by `ir`, the options by the stages, and what nothing carries out.
+
+Everything at once, in the order of the document, and each problem once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from importlib.metadata import entry_points
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from crucible import ir
+from crucible.assembly.knobs_walk import document_types, inner_types
+from crucible.assembly.refusals import refusals_of
 from crucible.errors import SpecError, SpecErrors
-from crucible.ir import BackendRef, Experiment, StageDef, apply_overrides, did_you_mean, read_mapping
-from crucible.pipeline import Registry, pipeline_problems, stage_problems
+from crucible.ir import Experiment, Issue, Model, StageDef, apply_overrides, did_you_mean, read_mapping
+from crucible.pipeline import Registry, stage_problems
 
-__all__ = ["load", "problems_of"]
+__all__ = ["Checked", "check", "load", "problems_of"]
+
+_PART = re.compile(r"[^.\[\]]+")
+_OPTION = re.compile(r"pipeline\[(\d+)\]\.options\.(\w+)$")
 
 
-def load(path: str | Path, overrides: Iterable[str] = ()) -> Experiment:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found in a document.
+
+    Args:
+        value: The document's value; None where there are problems.
+        problems: What keeps it from being carried out, in the order of the document.
+        warnings: What may not be meant; nothing is kept from happening by it.
+    """
+
+    value: Model | None
+    problems: tuple[SpecError, ...] = ()
+    warnings: tuple[Issue, ...] = ()
+
+    @property
+    def experiment(self) -> Experiment | None:
+        """The experiment; None where there are problems, or the document is another type's."""
+        return self.value if isinstance(self.value, Experiment) else None
+
+
+def check(
+    path: str | Path,
+    overrides: Iterable[str] = (),
+    *,
+    registry: Registry | None = None,
+    kind: str | type[Model] = Experiment,
+) -> Checked:
+    """Read a document and say everything that is wrong with it, or looks wrong; never raises for what it says.
+
+    Args:
+        path: A `.yaml`, `.yml` or `.json` file.
+        overrides: Values to set before reading, such as `pipeline[2].options.rank=8`.
+        registry: Where stages are found; None: the installed ones.
+        kind: What the document is, or the name of that type, such as `DeploymentConfig`.
+    """
+    try:
+        chosen = _type_named(kind) if isinstance(kind, str) else kind
+        data = read_mapping(path)
+        apply_overrides(data, overrides)
+    except SpecErrors as errors:
+        return Checked(None, tuple(errors.errors))
+    except SpecError as error:
+        return Checked(None, (error,))
+    return _checked(data, chosen, registry or Registry())
+
+
+def load(path: str | Path, overrides: Iterable[str] = (), *, registry: Registry | None = None) -> Experiment:
     """Read an experiment document, stage options included.
 
     Args:
         path: A `.yaml`, `.yml` or `.json` file.
         overrides: Values to set before reading, such as `pipeline[2].options.rank=8`.
+        registry: Where stages are found; None: the installed ones.
 
     Raises:
         SpecErrors: Every problem of the document at once, each with its path.
     """
-    data = read_mapping(path)
-    try:
-        apply_overrides(data, overrides)
-    except SpecError as error:
-        raise SpecErrors(str(path), [error]) from None
-    try:
-        experiment = Experiment.read(data, source=str(path))
-    except SpecErrors as errors:
-        raise SpecErrors(str(path), [*errors.errors, *_readable_stages(data)]) from None
-    if problems := problems_of(experiment):
-        raise SpecErrors(str(path), problems)
-    return experiment
+    found = check(path, overrides, registry=registry)
+    if found.experiment is None:
+        raise SpecErrors(str(path), found.problems)
+    return found.experiment
 
 
 def problems_of(experiment: Experiment, registry: Registry | None = None) -> list[SpecError]:
@@ -45,44 +94,89 @@ def problems_of(experiment: Experiment, registry: Registry | None = None) -> lis
         experiment: The document.
         registry: Where stages are found; None: the installed ones.
     """
-    problems = _backend_problems(experiment.backend)
-    problems += pipeline_problems(experiment, registry or Registry())
-    if experiment.baseline is not None:
-        message = "no stage reads it yet; name the baseline in the contrasts of the stage `bench`"
-        problems.append(SpecError(message, path="baseline", code="refused"))
-    stages = {definition.name for definition in experiment.pipeline if definition.enabled}
-    if experiment.outputs and "report" not in stages:
-        message = "nothing makes them: add the stage `report` to the pipeline"
-        problems.append(SpecError(message, path="outputs", code="refused"))
-    stats = experiment.reliability.stats if experiment.reliability else None
-    if stats is not None and "bench" not in stages:
-        message = "nothing carries it out: add the stage `bench` to the pipeline"
-        problems.append(SpecError(message, path="reliability.stats", code="refused"))
-    return problems
+    issues = ir.validate(experiment)
+    return _joined(_errors(issues), refusals_of(experiment, registry), experiment)
 
 
-def _backend_problems(backend: BackendRef) -> list[SpecError]:
-    known = [point.name for point in entry_points(group="crucible.backends")]
-    problems: list[SpecError] = []
-    if backend.id not in known:
-        hint = did_you_mean(backend.id, known) or f"; known: {', '.join(sorted(known))}"
-        problems.append(SpecError(f'unknown backend "{backend.id}"{hint}', path="backend.id", code="choice"))
-    for name in ("options", "model_version", "endpoint_url", "deployment_id", "fallback"):
-        if getattr(backend, name) is not None:
-            message = f"the backend {backend.id} does not use it; leave it out"
-            problems.append(SpecError(message, path=f"backend.{name}", code="refused"))
-    if backend.profile != "default":
-        message = f'the backend {backend.id} has the profile "default" only, got "{backend.profile}"'
-        problems.append(SpecError(message, path="backend.profile", code="refused"))
-    return problems
+def _checked(data: dict[str, Any], kind: type[Model], registry: Registry) -> Checked:
+    issues = ir.validate(data, kind)
+    errors, more, value = _errors(issues), list[SpecError](), None
+    try:
+        value = kind.read(data)
+    except SpecErrors as problems:
+        errors = errors or list(problems.errors)
+        more = _readable_stages(data, registry) if kind is Experiment else []
+    else:
+        more = refusals_of(value, registry)
+    found = tuple(_joined(errors, more, value or kind))
+    taken = [problem.path for problem in found]
+    warnings = [each for each in issues if each.severity == "warning" and not _is_within(each.path, taken)]
+    return Checked(None if found else value, found, tuple(warnings))
 
 
-def _readable_stages(data: dict[str, Any]) -> list[SpecError]:
+def _type_named(name: str) -> type[Model]:
+    kinds = {kind.__name__: kind for kind in document_types()}
+    if name not in kinds:
+        hint = did_you_mean(name, kinds) or f"; known: {', '.join(kinds)}"
+        raise SpecError(f'unknown type "{name}"{hint}', code="choice")
+    return kinds[name]
+
+
+def _errors(issues: Iterable[Issue]) -> list[SpecError]:
+    return [issue.as_error() for issue in issues if issue.severity == "error"]
+
+
+def _joined(errors: Sequence[SpecError], more: Iterable[SpecError], about: Model | type[Model]) -> list[SpecError]:
+    """Return both in the order of the document; what the rules of the document say, others need not say again."""
+    taken = {error.path for error in errors}
+    found = dict.fromkeys((error.path, error.message) for error in errors)
+    kept = list(errors)
+    for problem in more:
+        key = (problem.path, problem.message)
+        if key in found or problem.path in taken or _is_said(problem, errors, about):
+            continue
+        found[key] = None
+        kept.append(problem)
+    kind = about if isinstance(about, type) else type(about)
+    return sorted(kept, key=lambda problem: _rank(problem.path, kind))
+
+
+def _is_said(problem: SpecError, errors: Iterable[SpecError], about: Model | type[Model]) -> bool:
+    """Tell whether a stage says of itself what the rules say of the part of the document that it takes instead."""
+    if problem.code == "missing":  # a part that is missing, and the rule looked into it
+        return any(error.path.startswith(f"{problem.path}.") for error in errors)
+    option = _OPTION.match(problem.path)
+    if option is None or not isinstance(about, Experiment):
+        return False
+    place, name = int(option[1]), option[2]
+    is_given = name in (about.pipeline[place].options or {})
+    return not is_given and any(error.path.endswith(f".{name}") for error in errors)
+
+
+def _is_within(path: str, taken: Iterable[str]) -> bool:
+    return any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in taken if other)
+
+
+def _rank(path: str, kind: type[Model]) -> tuple[int, ...]:
+    """Return the place of each part of a path among its siblings; keys that the type does not list come last."""
+    ranks: list[int] = []
+    inner: type[Model] | None = kind
+    for part in _PART.findall(path):
+        if part.isdigit():
+            ranks.append(int(part))
+            continue
+        fields = {field.alias or name: field for name, field in inner.model_fields.items()} if inner else {}
+        ranks.append(list(fields).index(part) if part in fields else len(fields))
+        kinds = inner_types(fields[part]) if part in fields else ()
+        inner = kinds[0] if kinds else None
+    return tuple(ranks)
+
+
+def _readable_stages(data: dict[str, Any], registry: Registry) -> list[SpecError]:
     """Problems of the stages of a document that does not fit as a whole."""
     pipeline = data.get("pipeline")
     if not isinstance(pipeline, list):
         return []
-    registry = Registry()
     problems: list[SpecError] = []
     for index, entry in enumerate(cast("list[Any]", pipeline)):
         try:

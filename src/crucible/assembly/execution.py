@@ -2,132 +2,195 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import platform
 import shlex
+import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from crucible.assembly.document import problems_of
+from crucible.assembly.options import ResumeOptions, RunOptions, require_known
 from crucible.assembly.recording import RunRecording
-from crucible.errors import SpecErrors
-from crucible.ir import Experiment, content_hash
-from crucible.pipeline import Registry, Resume, Runner, RunResult, new_run_id, run_sync
+from crucible.errors import Cancelled, SpecError, SpecErrors
+from crucible.ir import Experiment, content_hash, from_dict
+from crucible.pipeline import (
+    Cancellation,
+    Registry,
+    Resume,
+    Runner,
+    RunResult,
+    cancellable,
+    new_run_id,
+    run_sync,
+)
 from crucible.store import Store, open_store
+from crucible.trace import Collector
 
 __all__ = ["aresume", "arun", "resume", "run"]
 
 _PACKAGES = ("numpy", "scipy", "statsmodels", "torch", "transformers", "peft", "tokenizers", "pydantic", "SQLAlchemy")
 
 
-def run(
-    experiment: Experiment,
-    *,
-    store: str | Path | None = None,
-    run_id: str | None = None,
-    source: str | None = None,
-    command: str | None = None,
-    registry: Registry | None = None,
-) -> RunResult:
+def run(experiment: Experiment, **options: Unpack[RunOptions]) -> RunResult:
     """Carry out an experiment and keep everything.
 
     Args:
         experiment: The document.
-        store: Folder or database URL; None: `CRUCIBLE_STORE`, or `.crucible` in the working directory.
-        run_id: Id of the run; None makes one.
-        source: The file that the document was read from, for the record.
-        command: The command that repeats the run, for the record.
-        registry: Where stages are found; None: the installed ones.
+        **options: See `RunOptions`.
 
     Returns:
         The result. A failed stage is a result with `status == "failed"`, not an exception.
 
     Raises:
         SpecErrors: The document cannot be carried out as written.
-        StoreError: The store cannot be opened.
+        StoreError: The store cannot be opened, or in the middle of a stage nothing could be kept any more.
+        Cancelled: The run was asked to stop.
     """
-    work = arun(experiment, store=store, run_id=run_id, source=source, command=command, registry=registry)
-    return run_sync(work)
+    return run_sync(arun(experiment, **options))
 
 
-async def arun(
-    experiment: Experiment,
-    *,
-    store: str | Path | None = None,
-    run_id: str | None = None,
-    source: str | None = None,
-    command: str | None = None,
-    registry: Registry | None = None,
-) -> RunResult:
+async def arun(experiment: Experiment, **options: Unpack[RunOptions]) -> RunResult:
     """Do what `run` does, inside an event loop."""
-    registry = registry or Registry()
-    if problems := problems_of(experiment, registry):
+    require_known(options, RunOptions)
+    registry = _registry(options)
+    source, run_id = options.get("source"), options.get("run_id")
+    if problems := _refused(experiment, registry, options):
         raise SpecErrors(source or experiment.id, problems)
-    opened = open_store(store)
+    run_id = new_run_id() if run_id is None else run_id
+    command = options.get("command")
+    if command is None and source is not None:
+        command = shlex.join(["crucible", "run", source])
+    opened = open_store(options.get("store")) if options.get("persist", True) else None
     try:
-        run_id = new_run_id() if run_id is None else run_id
-        if command is None and source is not None:
-            command = shlex.join(["crucible", "run", source])
-        provenance = _provenance(experiment, opened, source, command)
-        return await _carry_out(experiment, opened, registry, run_id, source, {"provenance": provenance}, None)
+        given = dict(options.get("assigns", {}))
+        provenance = {**_provenance(experiment, opened, source, command), **({"assigns": given} if given else {})}
+        assigns = {**given, "provenance": provenance}
+        course = _Course(experiment, opened, run_id, source, assigns)
+        return await course.carry_out(registry, options)
     finally:
-        opened.close()
+        if opened is not None:
+            opened.close()
 
 
-def resume(run_id: str, *, store: str | Path | None = None, registry: Registry | None = None) -> RunResult:
+def resume(run_id: str, **options: Unpack[ResumeOptions]) -> RunResult:
     """Go on with a run that failed, was cancelled or whose process died; completed stages are not run again.
 
     Args:
         run_id: The run's id or the unique beginning of one.
-        store: Folder or database URL; None: `CRUCIBLE_STORE`, or `.crucible` in the working directory.
-        registry: Where stages are found; None: the installed ones.
+        **options: See `ResumeOptions`.
 
     Raises:
         StoreError: There is no such run, it is complete, or it still runs in a living process.
         SpecErrors: The stored document cannot be carried out by what is installed now.
     """
-    return run_sync(aresume(run_id, store=store, registry=registry))
+    return run_sync(aresume(run_id, **options))
 
 
-async def aresume(run_id: str, *, store: str | Path | None = None, registry: Registry | None = None) -> RunResult:
+async def aresume(run_id: str, **options: Unpack[ResumeOptions]) -> RunResult:
     """Do what `resume` does, inside an event loop."""
-    registry = registry or Registry()
-    opened = open_store(store, create=False)
+    require_known(options, ResumeOptions)
+    registry = _registry(options)
+    opened = open_store(options.get("store"), create=False)
     try:
         stored = opened.runs.run(run_id)
-        experiment = Experiment.read(stored.experiment, source=f"run {stored.run_id}")
-        if problems := problems_of(experiment, registry):
+        experiment = from_dict(stored.experiment, Experiment, source=f"run {stored.run_id}")
+        if problems := _refused(experiment, registry, options):
             raise SpecErrors(f"run {stored.run_id}", problems)
         opened.runs.claim_for_resume(stored.run_id)
         state = opened.runs.resume_state(stored.run_id)
-        assigns = {"provenance": stored.provenance}
-        return await _carry_out(experiment, opened, registry, stored.run_id, stored.source, assigns, state)
+        assigns = {**stored.provenance.get("assigns", {}), "provenance": stored.provenance}
+        course = _Course(experiment, opened, stored.run_id, stored.source, assigns, state)
+        return await course.carry_out(registry, options)
     finally:
         opened.close()
 
 
-async def _carry_out(
-    experiment: Experiment,
-    store: Store,
-    registry: Registry,
-    run_id: str,
-    source: str | None,
-    assigns: Mapping[str, Any],
-    state: Resume | None,
-) -> RunResult:
-    workspace = store.workspace(run_id)
-    recording = RunRecording(store, run_id, experiment.id, workspace)
-    try:
-        return await Runner(registry, recording).arun(
-            experiment, run_id=run_id, workspace=workspace, assigns=assigns, resume=state, source=source
+@dataclasses.dataclass(frozen=True)
+class _Course:
+    """One run that is about to start or to go on."""
+
+    experiment: Experiment
+    store: Store | None
+    run_id: str
+    source: str | None
+    assigns: Mapping[str, Any]
+    state: Resume | None = None
+
+    async def carry_out(self, registry: Registry, options: ResumeOptions) -> RunResult:
+        runner = Runner(
+            registry,
+            middleware=options.get("middleware", ()),
+            validate_options=options.get("validate_options", "error"),
         )
-    finally:
-        recording.close()
+        trace = options.get("trace", True)
+        with cancellable() as cancellation:
+            if self.store is None:
+                return await self._unrecorded(runner, cancellation, trace=trace)
+            return await self._recorded(runner, self.store, cancellation, trace=trace)
+
+    async def _recorded(self, runner: Runner, store: Store, cancellation: Cancellation, *, trace: bool) -> RunResult:
+        """Run, and stop at once when what happens cannot be kept any more."""
+        workspace = store.workspace(self.run_id)
+        recording = RunRecording(
+            store,
+            self.run_id,
+            self.experiment.id,
+            workspace,
+            trace=trace,
+            on_failure=lambda _: cancellation.request(),
+        )
+        runner.recorder = recording
+        try:
+            return await self._run(runner, workspace, cancellation)
+        except Cancelled as stopped:
+            if recording.failure is None:
+                raise
+            raise recording.failure from stopped
+        finally:
+            recording.close()
+
+    async def _unrecorded(self, runner: Runner, cancellation: Cancellation, *, trace: bool) -> RunResult:
+        workspace = Path(tempfile.mkdtemp(prefix=f"crucible-{self.run_id}-"))
+        if not trace:
+            return await self._run(runner, workspace, cancellation)
+        with Collector(self.run_id, self.experiment.id) as collector:
+            try:
+                return await self._run(runner, workspace, cancellation)
+            finally:
+                collector.chain.save(workspace / "trace.json")
+
+    async def _run(self, runner: Runner, workspace: Path, cancellation: Cancellation) -> RunResult:
+        return await runner.arun(
+            self.experiment,
+            run_id=self.run_id,
+            workspace=workspace,
+            assigns=self.assigns,
+            resume=self.state,
+            source=self.source,
+            cancellation=cancellation,
+        )
 
 
-def _provenance(experiment: Experiment, store: Store, source: str | None, command: str | None) -> dict[str, Any]:
+def _registry(options: ResumeOptions) -> Registry:
+    registry = options.get("registry") or Registry()
+    allowed = tuple(options.get("allow_imports", ()))
+    return registry.allowing(allowed) if allowed else registry
+
+
+def _refused(experiment: Experiment, registry: Registry, options: ResumeOptions) -> list[SpecError]:
+    """Return what keeps the document from being carried out; mistakes in options count as the caller says."""
+    problems = problems_of(experiment, registry)
+    if options.get("validate_options", "error") == "error":
+        return problems
+    return [problem for problem in problems if ".options" not in problem.path]
+
+
+def _provenance(experiment: Experiment, store: Store | None, source: str | None, command: str | None) -> dict[str, Any]:
     """What a reader needs to repeat the run."""
     config = experiment.training_config
     return {
@@ -137,11 +200,12 @@ def _provenance(experiment: Experiment, store: Store, source: str | None, comman
         "versions": {"crucible": version("crucible-ml"), "python": platform.python_version(), **_versions()},
         "experiment_hash": content_hash(experiment),
         "started_at": datetime.now(UTC).isoformat(),
-        "store": store.location,
+        "store": store.location if store else None,
         "platform": platform.platform(),
     }
 
 
+@functools.cache
 def _versions() -> dict[str, str]:
     found: dict[str, str] = {}
     for package in _PACKAGES:

@@ -1,15 +1,23 @@
 """One recorder for a run: its records, its telemetry and its trace, durable together.
 
-Before a stage's end is written, everything that happened inside it is: what the run's record says is there, is there.
+Each start and end of a stage is one transaction with all that happened until then: what the run's record says is there,
+is there.
+While the run goes on, a heartbeat renews its lease.
 """
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Callable, Generator
 from pathlib import Path
 
+import msgspec
+
 from crucible.errors import StoreError
+from crucible.ir.files import atomic_write
 from crucible.pipeline import ContextDelta, Failure, RunInfo, RunStatus, StageRecord
-from crucible.store import Store
+from crucible.store import Happened, Heartbeat, Store, TraceRow, encode
 from crucible.telemetry import Recorder
 from crucible.trace import Chain, Collector
 
@@ -39,51 +47,107 @@ class RunRecording:
         run_id: The run; an earlier attempt's trace is continued.
         name: The trace's name, such as the experiment's id.
         workspace: Folder of the run's files; the whole chain is left there as `trace.json`.
+        trace: Whether the causal trace is kept, too.
+        on_failure: Called once, on whatever thread noticed, when in the middle of a stage telemetry could not be
+            written, or another process had taken the run over: the chance to cancel the run at once. The next call of
+            this recording raises anyway.
     """
 
-    def __init__(self, store: Store, run_id: str, name: str, workspace: Path) -> None:
+    def __init__(
+        self,
+        store: Store,
+        run_id: str,
+        name: str,
+        workspace: Path,
+        *,
+        trace: bool = True,
+        on_failure: Callable[[StoreError], None] | None = None,
+    ) -> None:
         self._store = store
         self._run_id = run_id
         self._name = name
         self._workspace = workspace
-        self._recorder = Recorder(store, run_id)
-        self._collector = Collector(run_id, name, chain=stored_chain(store, run_id))
+        self._on_failure = on_failure
+        self._told = threading.Lock()  # taken for good by the first failure
+        self._failure: StoreError | None = None
+        self._recorder = Recorder(store, run_id, on_failure=self._fail)
+        self._collector = Collector(run_id, name, chain=stored_chain(store, run_id)) if trace else None
+        self._heartbeat = Heartbeat(store.runs, run_id, on_lost=self._fail)
+        self._unsaved: list[TraceRow] = []
+
+    @property
+    def failure(self) -> StoreError | None:
+        """What went wrong in the middle of a stage, None while nothing did."""
+        return self._failure
 
     def run_started(self, run: RunInfo) -> None:
-        """Keep the run and begin to listen."""
+        """Keep the run and begin to listen; runs whose process died are marked as interrupted."""
+        self._store.runs.mark_orphans()
         self._store.runs.run_started(run)
+        self._heartbeat.start()
         self._recorder.start()
-        self._collector.start()
+        if self._collector is not None:
+            self._collector.start()
 
     def stage_started(self, run_id: str, record: StageRecord) -> None:
-        """Keep a stage that starts."""
-        self._store.runs.stage_started(run_id, record)
+        """Keep a stage that starts, with the telemetry and trace of what was before: all of it or nothing."""
+        with self._happened() as happened:
+            self._store.runs.stage_started(run_id, record, happened)
 
     def stage_finished(self, run_id: str, record: StageRecord, delta: ContextDelta) -> None:
-        """Keep telemetry and trace of a stage, then the stage's end."""
-        self._save()
-        self._store.runs.stage_finished(run_id, record, delta)
+        """Keep a stage's end with its telemetry and trace: all of it or nothing."""
+        with self._happened() as happened:
+            self._store.runs.stage_finished(run_id, record, delta, happened)
+        self._raise_if_missed()
 
     def run_finished(self, run_id: str, status: RunStatus, failure: Failure | None) -> None:
         """Keep the rest, then the run's end; a lost record is raised after the run's end was tried."""
         try:
-            self._save()
-            self._collector.chain.save(self._workspace / "trace.json")
+            self._recorder.flush()
+            if self._collector is not None:
+                self._store.traces.save_rows(run_id, self._collector.chain.id, self._name, self._fresh())
+                self._unsaved = []
+                _write_trace(self._collector.chain, self._workspace / "trace.json")
+            self._raise_if_missed()
         finally:
+            self._heartbeat.stop()  # the lease lasts long enough for what is left
             self._store.runs.run_finished(run_id, status, failure)
 
     def close(self) -> None:
         """Stop listening, whatever happened."""
-        self._collector.stop()
+        self._heartbeat.stop()
+        if self._collector is not None:
+            self._collector.stop()
         self._recorder.stop()
 
-    def _save(self) -> None:
-        self._recorder.flush()
-        if fresh := self._collector.drain():
-            events = [event.to_dict() for event in fresh]
-            self._store.traces.save_events(self._run_id, self._collector.chain.id, self._name, events)
-        if self._collector.missed:
+    @contextlib.contextmanager
+    def _happened(self) -> Generator[Happened]:
+        """Hand over what happened and is not kept yet; it is, when the block ends well."""
+        with self._recorder.drained() as (rows, points):
+            chain_id = "" if self._collector is None else self._collector.chain.id
+            yield Happened(rows, points, chain_id, self._name, self._fresh())
+        self._unsaved = []
+
+    def _fresh(self) -> list[TraceRow]:
+        """Return what the trace has that is not kept yet, also what an earlier call could not write."""
+        if self._collector is not None:
+            self._unsaved += [(event.id, encode(event.to_dict())) for event in self._collector.drain()]
+        return self._unsaved
+
+    def _raise_if_missed(self) -> None:
+        if self._collector is not None and (missed := self._collector.missed):
             raise StoreError(
-                f"the trace of run {self._run_id} misses {self._collector.missed} events that could not be taken in; "
+                f"the trace of run {self._run_id} misses {missed} events that could not be taken in; "
                 "please report this with the run's `crucible runs show`"
             )
+
+    def _fail(self, error: StoreError) -> None:
+        if self._told.acquire(blocking=False):
+            self._failure = error
+            if self._on_failure is not None:
+                self._on_failure(error)
+
+
+def _write_trace(chain: Chain, path: Path) -> None:
+    """Leave a whole chain as a file: `Chain.save`, without its search for what JSON cannot carry."""
+    atomic_write(path, msgspec.json.format(encode(chain.to_dict()).encode(), indent=2) + b"\n")

@@ -21,7 +21,7 @@ def document_schema(registry: Registry | None = None) -> dict[str, Any]:
     definitions: dict[str, Any] = schema["$defs"]
     rules: list[dict[str, Any]] = []
     for name in registry.names():
-        options: dict[str, Any] = dict(registry.get(name).describe()["schema"])
+        options: dict[str, Any] = dict(registry.get(name).describe()["json_schema"])
         definitions.update(options.pop("$defs", {}))
         definitions[f"{name}_options"] = options
         rules.append(

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,13 +18,20 @@ from rich.text import Text
 
 from crucible import __version__
 from crucible.cli import reading
+from crucible.cli.access import JsonOption, StoreOption, find_run, result_data
 from crucible.cli.console import console as make_console
 from crucible.cli.failure import INTERRUPTED, RUN_FAILED, complain, deaf_to_interrupts, handled
 from crucible.cli.progress import RunProgress
+from crucible.cli.run_query import runs_gc, runs_list
+from crucible.cli.runs import runs_diff, runs_files, runs_show
 from crucible.cli.tables import hint, print_findings, print_places
+from crucible.cli.timeline import runs_timeline
 from crucible.errors import Cancelled, SpecError, StageError
-from crucible.ir import Experiment
-from crucible.pipeline import RunResult, new_run_id
+from crucible.ir import Experiment, Issue, Model
+from crucible.pipeline import Registry, RunResult, new_run_id
+
+if TYPE_CHECKING:
+    from crucible.assembly import ResumeOptions
 
 __all__ = ["app", "run_app"]
 
@@ -35,7 +42,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(reading.runs, name="runs")
+runs = typer.Typer(help="Runs that the store keeps.", no_args_is_help=True)
+for name, command in {
+    "list": runs_list,
+    "show": runs_show,
+    "diff": runs_diff,
+    "timeline": runs_timeline,
+    "files": runs_files,
+    "gc": runs_gc,
+}.items():
+    runs.command(name)(command)
+app.add_typer(runs, name="runs")
 app.add_typer(reading.trace, name="trace")
 app.command("schema")(reading.schema)
 app.command("stages")(reading.stages)
@@ -45,11 +62,15 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Set a value first, such as training_config.seed=3; repeatable."),
 ]
-StoreOption = Annotated[
-    str | None,
-    typer.Option("--store", help="Folder or database URL; default: $CRUCIBLE_STORE, or .crucible here."),
+AllowImportOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-import",
+        metavar="PACKAGE",
+        help="Allow stages of the document to name code of this package (`module:`); repeatable.",
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+TraceOption = Annotated[bool, typer.Option("--trace/--no-trace", help="Keep why things were done.")]
 
 
 @app.callback()
@@ -64,10 +85,16 @@ def options(
 @app.command()
 @handled
 def run(
-    file: FileArgument, overrides: SetOption = None, store: StoreOption = None, as_json: JsonOption = False
+    file: FileArgument,
+    overrides: SetOption = None,
+    store: StoreOption = None,
+    allow_import: AllowImportOption = None,
+    trace: TraceOption = True,
+    as_json: JsonOption = False,
 ) -> None:
     """Carry out an experiment, show it while it happens, and keep everything."""
-    _run_document(file, list(overrides or []), store, as_json=as_json, command=None)
+    settings: ResumeOptions = {"store": store, "allow_imports": allow_import or [], "trace": trace}
+    _run_document(file, list(overrides or []), settings, as_json=as_json, command=None)
 
 
 @app.command()
@@ -80,7 +107,7 @@ def demo(
     with resources.as_file(_quickstart()) as file:
         overrides = [f"training_config.seed={seed}"]
         command = shlex.join(["crucible", "demo", "--seed", str(seed)])
-        _run_document(file, overrides, store, as_json=False, command=command)
+        _run_document(file, overrides, {"store": store}, as_json=False, command=command)
 
 
 def _quickstart() -> Any:
@@ -94,21 +121,26 @@ def _quickstart() -> Any:
     raise SpecError("examples/quickstart.yaml is not part of this installation; install crucible-ml again")
 
 
-def _run_document(file: Path, overrides: list[str], store: str | None, *, as_json: bool, command: str | None) -> None:
+def _run_document(
+    file: Path, overrides: list[str], settings: ResumeOptions, *, as_json: bool, command: str | None
+) -> None:
     from crucible import assembly
 
-    experiment = assembly.load(file, overrides)
-    run_id = new_run_id()
+    allowed = list(settings.get("allow_imports", ()))
+    experiment = assembly.load(file, overrides, registry=Registry(allow_imports=allowed))
+    run_id, where = new_run_id(), settings.get("store")
+    store = None if where is None else str(where)
     if command is None:
-        settings = [part for override in overrides for part in ("--set", override)]
-        command = shlex.join(["crucible", "run", str(file), *settings])
+        parts = [part for override in overrides for part in ("--set", override)]
+        parts += [part for package in allowed for part in ("--allow-import", package)]
+        command = shlex.join(["crucible", "run", str(file), *parts])
     console = make_console(stderr=as_json)
     _introduce(console, experiment, run_id)
     result = _follow(
         console,
         run_id,
         store,
-        lambda: assembly.run(experiment, store=store, run_id=run_id, source=str(file), command=command),
+        lambda: assembly.run(experiment, run_id=run_id, source=str(file), command=command, **settings),
     )
     _conclude(console, result, store, as_json=as_json)
 
@@ -118,49 +150,70 @@ def _run_document(file: Path, overrides: list[str], store: str | None, *, as_jso
 def resume(
     run_id: Annotated[str, typer.Argument(help="Run id, or the unique beginning of one.", show_default=False)],
     store: StoreOption = None,
+    allow_import: AllowImportOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run that failed, was cancelled or died; completed stages are not run again."""
     from crucible import assembly
 
-    found = reading.find_run(run_id, store)
+    found = find_run(run_id, store)
     whole = found.run_id
     if found.status == "completed":
         see = hint("runs show", whole, store)
         raise SpecError(f"run {whole} is complete, so there is nothing to go on with; see: {see}")
     console = make_console(stderr=as_json)
     console.print(Text(f"resuming {whole}"))
-    result = _follow(console, whole, store, lambda: assembly.resume(whole, store=store))
+    result = _follow(
+        console, whole, store, lambda: assembly.resume(whole, store=store, allow_imports=allow_import or [])
+    )
     _conclude(console, result, store, as_json=as_json)
 
 
 @app.command()
 @handled
-def validate(file: FileArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+def validate(
+    file: FileArgument,
+    overrides: SetOption = None,
+    allow_import: AllowImportOption = None,
+    kind: Annotated[
+        str, typer.Option("--type", help="What the file holds: any type of `crucible schema`.")
+    ] = "Experiment",
+    as_json: JsonOption = False,
+) -> None:
     """Check a document, stage options included, and report every problem with its path."""
     from crucible import assembly
     from crucible.errors import SpecErrors
     from crucible.ir import content_hash
 
-    try:
-        experiment = assembly.load(file, list(overrides or []))
-    except SpecErrors as errors:
-        if not as_json:
-            raise
-        problems = [{"path": error.path, "code": error.code, "message": error.message} for error in errors.errors]
-        typer.echo(json.dumps({"file": str(file), "valid": False, "problems": problems}, indent=2))
-        raise typer.Exit(2) from None
+    registry = Registry(allow_imports=allow_import or [])
+    checked = assembly.check(file, list(overrides or []), registry=registry, kind=kind)
     if as_json:
         found: dict[str, Any] = {
             "file": str(file),
-            "valid": True,
-            "problems": [],
-            "content_hash": content_hash(experiment),
+            "valid": checked.value is not None,
+            "problems": [_problem(each) for each in checked.problems],
+            "warnings": [_problem(each) for each in checked.warnings],
+            **({"content_hash": content_hash(checked.value)} if checked.value is not None else {}),
         }
         typer.echo(json.dumps(found, indent=2))
     else:
-        stages = " → ".join(definition.name for definition in experiment.pipeline if definition.enabled)
-        typer.echo(f"{file} is valid: {experiment.id}, {stages}")
+        for each in checked.warnings:
+            typer.echo(f"warning: {each.path}: {each.message}", err=True)
+        if checked.value is None:
+            raise SpecErrors(str(file), checked.problems)
+        typer.echo(f"{file} is valid: {_content(checked.value)}")
+    if checked.value is None:
+        raise typer.Exit(2)
+
+
+def _problem(found: SpecError | Issue) -> dict[str, str]:
+    return {"path": found.path, "code": found.code, "message": found.message}
+
+
+def _content(value: Model) -> str:
+    if not isinstance(value, Experiment):
+        return type(value).__name__
+    return f"{value.id}, {' → '.join(stage.name for stage in value.pipeline if stage.enabled)}"
 
 
 @app.command()
@@ -193,9 +246,13 @@ def _follow(console: Console, run_id: str, store: str | None, work: Callable[[],
 
 def _conclude(console: Console, result: RunResult, store: str | None, *, as_json: bool) -> None:
     print_findings(console, result.context.metrics)
+    for record in result.passed_over:
+        what = f"{record.error.type}: {record.error.message}" if record.error else ""
+        words = f"went on without pipeline[{record.index}] {record.name} ({record.reason}): {what}"
+        console.print(Text(words, style="yellow"), soft_wrap=True)
     print_places(console, result, store)
     if as_json:
-        typer.echo(json.dumps(reading.result_data(result), indent=2))
+        typer.echo(json.dumps(result_data(result), indent=2))
     if result.failure is None:
         return
     try:

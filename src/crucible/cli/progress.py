@@ -16,7 +16,10 @@ from crucible import events
 __all__ = ["RunProgress"]
 
 _NAMES = (
-    "crucible_framework.stage.*",
+    "crucible_framework.stage.start",
+    "crucible_framework.stage.retry",
+    "crucible_framework.stage.stop",
+    "crucible_framework.stage.exception",
     "crucible_framework.run.cancelling",
     "crucible_train.training.start",
     "crucible_train.batch.stop",
@@ -26,6 +29,16 @@ _NAMES = (
 )
 _WIDE = 90
 _BUILDING = "building the base, once"
+
+
+class _Stage:
+    """A stage that is under way; several are where a pipeline has branches."""
+
+    def __init__(self, name: str, task: TaskID) -> None:
+        self.name = name
+        self.task = task
+        self.subject = ""
+        self.notes: list[str] = []
 
 
 class RunProgress:
@@ -41,10 +54,7 @@ class RunProgress:
         self._handler_id = f"cli-progress-{run_id}"
         self._run_id = run_id
         self._lock = threading.Lock()
-        self._task: TaskID | None = None
-        self._stage = ""
-        self._subject = ""
-        self._notes: list[str] = []
+        self._stages: dict[int | None, _Stage] = {}
         self._progress = Progress(*_columns(console), console=console, transient=True, disable=not console.is_terminal)
 
     def __enter__(self) -> Self:
@@ -61,52 +71,60 @@ class RunProgress:
     def _on_event(self, event: events.Event) -> None:
         with self._lock:
             _, _, what = event.name.partition(".")
-            if what.startswith("stage."):
-                self._on_stage(what, event)
-            else:
-                self._on_work(what, event.measurements, event.metadata)
+            index = event.scope.stage_index
+            if what == "run.cancelling":
+                self._console.print("[yellow]stopping after the step under way …[/]", highlight=False)
+            elif what == "stage.start":
+                name = str(event.metadata["stage"])
+                self._stages[index] = _Stage(
+                    name, self._progress.add_task(escape(name), total=None, detail="getting ready")
+                )
+            elif (stage := self._stages.get(index)) is not None:
+                self._on_stage(what, event, stage)
 
-    def _on_stage(self, what: str, event: events.Event) -> None:
-        if what == "stage.start":
-            self._stage, self._subject, self._notes = str(event.metadata["stage"]), "", []
-            self._task = self._progress.add_task(escape(self._stage), total=None, detail="getting ready")
-            return
-        mark = "[green]✓[/]" if what == "stage.stop" else "[red]✗[/]"
-        subject = f" {escape(self._subject)}" if self._subject else ""
-        notes = f" [dim]{escape(', '.join(self._notes))}[/]" if self._notes else ""
-        seconds = event.measurements["duration_ns"] / 1e9
-        self._console.print(f"{mark} {escape(self._stage)}{subject}{notes} [dim]{seconds:.1f} s[/]", highlight=False)
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
+    def _on_stage(self, what: str, event: events.Event, stage: _Stage) -> None:
+        if what in ("stage.stop", "stage.exception"):
+            self._close(stage, event.measurements["duration_ns"] / 1e9, succeeded=what == "stage.stop")
+            del self._stages[event.scope.stage_index]
+        elif what == "stage.retry":
+            wait = event.measurements["wait_s"]
+            words = f"{event.metadata['error_type']}: {event.metadata['error']}"
+            self._console.print(
+                f"[yellow]↻[/] {escape(stage.name)} [dim]again in {wait:.1f} s: {escape(words)}[/]", highlight=False
+            )
+        else:
+            self._on_work(what, event.measurements, event.metadata, stage)
 
-    def _on_work(self, what: str, measurements: Any, metadata: Any) -> None:
-        if what == "run.cancelling":
-            self._console.print("[yellow]stopping after the step under way …[/]", highlight=False)
-        elif what == "dataset.loaded":
+    def _close(self, stage: _Stage, seconds: float, *, succeeded: bool) -> None:
+        mark = "[green]✓[/]" if succeeded else "[red]✗[/]"
+        subject = f" {escape(stage.subject)}" if stage.subject else ""
+        notes = f" [dim]{escape(', '.join(stage.notes))}[/]" if stage.notes else ""
+        self._console.print(f"{mark} {escape(stage.name)}{subject}{notes} [dim]{seconds:.1f} s[/]", highlight=False)
+        self._progress.remove_task(stage.task)
+
+    def _on_work(self, what: str, measurements: Any, metadata: Any, stage: _Stage) -> None:
+        if what == "dataset.loaded":
             synthetic = " (synthetic)" if metadata.get("synthetic") else ""
-            self._notes.append(f"{measurements['items']} {metadata['split']}{synthetic}")
+            stage.notes.append(f"{measurements['items']} {metadata['split']}{synthetic}")
         elif what in ("training.start", "evaluation.start"):
-            self._subject = str(metadata.get("model", ""))
-            self._notes.extend(_too_long(metadata))
-            self._show(self._subject, 0, metadata.get("total_steps", metadata.get("total_items")), "")
+            stage.subject = str(metadata.get("model", ""))
+            stage.notes.extend(_too_long(metadata))
+            self._show(stage, stage.subject, 0, metadata.get("total_steps", metadata.get("total_items")))
         elif what == "base_build.start":
-            self._show(_BUILDING, 0, metadata.get("total_steps"), "")
+            self._show(stage, _BUILDING, 0, metadata.get("total_steps"))
         elif what == "base_build.progress":
-            self._show(_BUILDING, measurements["step"], metadata.get("total_steps"), _loss(measurements))
+            self._show(stage, _BUILDING, measurements["step"], metadata.get("total_steps"), _loss(measurements))
         elif what == "base_build.stop":
-            self._notes.append(f"base model built in {measurements['duration_ns'] / 1e9:.0f} s")
+            stage.notes.append(f"base model built in {measurements['duration_ns'] / 1e9:.0f} s")
         elif what == "batch.stop":
-            self._show(self._subject, measurements["step"], metadata.get("total_steps"), _loss(measurements))
+            self._show(stage, stage.subject, measurements["step"], metadata.get("total_steps"), _loss(measurements))
         elif what == "evaluation.progress":
-            self._show(self._subject, measurements["items"], metadata.get("total_items"), "")
+            self._show(stage, stage.subject, measurements["items"], metadata.get("total_items"))
 
-    def _show(self, label: str, done: float, total: Any, detail: str) -> None:
-        if self._task is None:
-            return
-        text = escape(f"{self._stage} · {label}" if label else self._stage)
+    def _show(self, stage: _Stage, label: str, done: float, total: Any, detail: str = "") -> None:
+        text = escape(f"{stage.name} · {label}" if label else stage.name)
         step = f"{done:.0f}/{total}" if total else f"{done:.0f}"
-        self._progress.update(self._task, description=text, completed=done, total=total, detail=f"{step} {detail}")
+        self._progress.update(stage.task, description=text, completed=done, total=total, detail=f"{step} {detail}")
 
 
 def _too_long(metadata: Any) -> list[str]:

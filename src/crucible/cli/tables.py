@@ -92,25 +92,33 @@ def _scores(label: str, scorers: Mapping[str, Mapping[str, Any]]) -> Iterable[Se
 
 
 def _print_contrasts(console: Console, bench: Mapping[str, Any]) -> None:
-    rows = [
-        (
-            entry["contrast"],
-            entry["n"],
-            number(entry["difference"]),
-            interval(entry["interval"], 3),
-            _effect(entry["effect"]),
-            p_value(entry["p"], bench["alpha"]),
-            p_value(entry["p_adjusted"], bench["alpha"]),
-        )
-        for entry in bench["contrasts"]
-    ]
-    corrected = "p adjusted" if bench["correction"] == "none" else f"p {bench['correction']}"
-    columns = ("contrast", "pairs", "change", _level(bench["contrasts"][0]["interval"]), "effect", "p", corrected)
-    console.print(table(f"Is it real? {', '.join(bench['metrics'])}: treatment minus baseline", columns, rows))
+    contrasts = bench["contrasts"]
+    if rows := [_contrast(entry, bench["alpha"]) for entry in contrasts if entry["verdict"] is not None]:
+        corrected = "p adjusted" if bench["correction"] == "none" else f"p {bench['correction']}"
+        level = next((entry["interval"] for entry in contrasts if entry["interval"]), None)
+        columns = ("contrast", "n", "change", _level(level), "effect", "p", corrected)
+        console.print(table(f"Is it real? {', '.join(bench['metrics'])}: treatment minus baseline", columns, rows))
     console.print()
-    for entry in bench["contrasts"]:
+    for reason in dict.fromkeys((bench.get("no_data"), bench.get("not_tested"))):
+        if reason:
+            console.print(Text("○ ", style="yellow") + Text(str(reason)))
+    for omnibus in bench.get("omnibus") or ():
+        console.print(Text("· ", style="dim") + Text(str(omnibus["wording"])))
+    for entry in contrasts:
         mark, style = ("●", "green") if entry["verdict"] == "difference" else ("○", "yellow")
         console.print(Text(f"{mark} ", style=style) + Text(entry["wording"]))
+
+
+def _contrast(entry: Mapping[str, Any], alpha: float) -> Sequence[Any]:
+    return (
+        entry["contrast"],
+        entry["n"],
+        number(entry["difference"]),
+        interval(entry["interval"], 3),
+        _effect(entry["effect"]),
+        p_value(entry["p"], alpha),
+        p_value(entry["p_adjusted"], alpha),
+    )
 
 
 def _effect(data: Mapping[str, Any] | None) -> str:
@@ -127,6 +135,8 @@ def print_places(console: Console, result: RunResult, store: str | None) -> None
     for name, reference in result.context.artifacts.items():
         if name.startswith("report."):
             places.append((f"report ({name.removeprefix('report.')})", relative(workspace / reference.path)))
+    sent = ((output.get("url") or output.get("store"), output.get("format", "")) for output in result.context.outputs)
+    places.extend((f"report ({format_})", str(where)) for where, format_ in sent if where)
     trace = workspace / "trace.json"
     if trace.exists():
         places.append(("trace", f"{relative(trace)}  ({hint('trace show', result.run_id, store)})"))

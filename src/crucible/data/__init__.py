@@ -3,6 +3,9 @@
 Training and reporting stay out. Nothing here is made up behind a real name: data that is not there is a `DataError`.
 """
 
+from crucible.data.checks import CheckRules, Issue, RowProblem, check_examples
+from crucible.data.checks_checker import Checker, checker_names
+from crucible.data.checks_stage import DataChecksStage
 from crucible.data.dataset import Dataset, Provenance
 from crucible.data.evaluation import EvalResult, ItemResult, aevaluate, evaluate
 from crucible.data.items import Item
@@ -28,19 +31,26 @@ from crucible.errors import DataError
 
 __all__ = [
     "TICKET_SCHEMA",
+    "CheckRules",
+    "Checker",
+    "DataChecksStage",
     "DataError",
     "Dataset",
     "DatasetOptions",
     "EvalResult",
     "FieldMap",
+    "Issue",
     "Item",
     "ItemResult",
     "Normalisation",
     "Provenance",
+    "RowProblem",
     "Scorer",
     "Summary",
     "aevaluate",
     "batches",
+    "check_examples",
+    "checker_names",
     "dataset_names",
     "evaluate",
     "exact_match",

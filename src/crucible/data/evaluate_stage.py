@@ -5,6 +5,7 @@ The scores of the items are a file of the run, so that any later stage can compa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from crucible.backends.protocols import Sampler
 from crucible.backends.records import SamplingParams
+from crucible.data.base_refusals import base_problems
 from crucible.data.base_sampler import base_of_model, find_base
 from crucible.data.dataset import Dataset
 from crucible.data.evaluation import EvalResult, aevaluate
@@ -60,10 +62,19 @@ class EvaluateStage(StageBase):
 
     name: ClassVar[str] = "evaluate"
     Options: ClassVar[type[BaseModel]] = EvaluateOptions
+    reads: ClassVar[frozenset[str] | None] = frozenset(
+        {
+            "baseline",
+            "reliability.stats.alpha",
+            "reliability.stats.confidence_level",
+            "training_config.model_ref",
+            "training_config.seed",
+            "training_config.device",
+        }
+    )
 
     def check(self, experiment: Experiment, options: EvaluateOptions) -> list[tuple[str, str]]:
-        """Return unknown scorers, empty stop texts, and a base model that would not be read."""
-        del experiment
+        """Return unknown scorers, empty stop texts, and a base model that would not be read, or not as it is named."""
         known = scorer_names()
         found = [
             (f"scorers[{place}]", f'unknown scorer "{name}"; known: {", ".join(known)}{did_you_mean(name, known)}')
@@ -76,7 +87,15 @@ class EvaluateStage(StageBase):
             found.append(
                 ("base_model", f"is read with model: base alone; {options.model} has the base it was trained on")
             )
+        if options.model == "base" and options.base_model is None:
+            found += base_problems(experiment, self.name)
         return found
+
+    def announces(self, experiment: Experiment, options: EvaluateOptions) -> Mapping[str, Any]:
+        """Say under which label there will be scores, by which scorers, and what becomes of items that fail."""
+        del experiment
+        facts = {"scorers": list(options.scorers), "failures": options.failures}
+        return {f"scores.{options.label or options.model}": facts}
 
     async def run(self, context: Context, options: EvaluateOptions) -> Context:
         """Evaluate one model.

@@ -46,19 +46,32 @@ class DataLoadStage(StageBase):
 
     name: ClassVar[str] = "data_load"
     Options: ClassVar[type[BaseModel]] = DataLoadOptions
+    reads: ClassVar[frozenset[str] | None] = frozenset(
+        {"dataset", "training_config.dataset_ref", "training_config.seed"}
+    )
 
     def check(self, experiment: Experiment, options: DataLoadOptions) -> list[tuple[str, str]]:
-        """Return what is wrong with the dataset's name and options, and a second stage of this kind.
+        """Return what the dataset says and is not carried out, and a second stage of this kind.
 
         Looks at no file and no environment variable.
         """
+        training = experiment.training_config
+        named = "training_config.dataset_ref" if experiment.dataset is None and training is not None else "dataset"
         try:
-            problem = option_problems(_reference(experiment, options))
+            reference = _reference(experiment, options)
+            problem = option_problems(reference) or _without_effect(reference)
         except DataError as error:
             problem = str(error)
-        found = [("name" if options.name else "dataset", problem)] if problem else []
+        found = [("name" if options.name else named, problem)] if problem else []
+        if options.name is None and experiment.dataset is not None and training is not None:
+            found += _two_datasets(experiment.dataset, training.dataset_ref)
         places = [place for place, each in enumerate(experiment.pipeline) if each.name == self.name and each.enabled]
         return found + [(f"pipeline[{place}].name", _ONCE) for place in places[1:]]
+
+    def announces(self, experiment: Experiment, options: DataLoadOptions) -> Mapping[str, Any]:
+        """Say that it leaves nothing that a later stage names."""
+        del experiment, options
+        return {}
 
     def run(self, context: Context, options: DataLoadOptions) -> Context:
         """Load both datasets.
@@ -106,6 +119,32 @@ def _reference(experiment: Experiment, options: DataLoadOptions) -> DatasetRef:
     if "seed" not in wanted and training is not None and training.seed is not None:
         wanted["seed"] = training.seed
     return base.model_copy(update={**fields, "options": wanted})
+
+
+def _without_effect(ref: DatasetRef) -> str:
+    """Return what a reference says and its source would not look at, or not have; empty if nothing."""
+    if ref.provider == "huggingface":
+        message = "a repository has the files that it has; leave it out, or name files with the option files"
+        return f'{ref.name}: the format "{ref.format}" cannot be chosen here: {message}' if ref.format else ""
+    if ref.name != "tickets":
+        return ""
+    if ref.format is not None:
+        return f'tickets are generated and have no format "{ref.format}"; leave format out'
+    if ref.schema_ is not None:
+        return "tickets are generated and have no rows to hold against dataset.schema; leave schema out"
+    return "" if ref.split in ("train", "test") else f'tickets has no split "{ref.split}"; it has: train, test'
+
+
+def _two_datasets(dataset: DatasetRef, other: DatasetRef) -> list[tuple[str, str]]:
+    """Return where a training asks for other data than the run loads."""
+    found: list[tuple[str, str]] = []
+    for name, field in DatasetRef.model_fields.items():
+        asked, key = getattr(other, name), field.alias or name
+        if asked not in (field.default, getattr(dataset, name)):
+            got = f', got "{asked}"' if isinstance(asked, str) else ""
+            message = f"the run loads `dataset`, so {key} must be as it is there{got}"
+            found.append((f"training_config.dataset_ref.{key}", message))
+    return found
 
 
 def _provided(context: Context, loaded: TrainTest) -> Context:

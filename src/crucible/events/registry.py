@@ -68,7 +68,15 @@ def _event(name: str, category: str, description: str, emitted_by: str, **measur
 
 
 _span("crucible_framework.pipeline", "framework", "Pipeline", "pipeline")
-_span("crucible_framework.stage", "framework", "Stage", "pipeline")
+_span("crucible_framework.stage", "framework", "Stage", "pipeline", attempts="1")
+_event(
+    "crucible_framework.stage.retry",
+    "framework",
+    "An attempt at a stage failed, and another follows.",
+    "pipeline",
+    attempt="1",
+    wait_s="s",
+)
 _event("crucible_framework.run.cancelling", "framework", "The run was asked to stop.", "pipeline")
 _span(
     "req_llm.request", "llm", "Request to a sampler", "backends", prompts="1", prompt_tokens="1", completion_tokens="1"

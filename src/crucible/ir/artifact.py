@@ -15,9 +15,11 @@ class ArtifactRef(msgspec.Struct, frozen=True):
         sha256: Hex digest of the content.
         size_bytes: Length of the content.
         media_type: Such as `text/html` or `application/jsonl`.
+        made_from: Names of the run's artifacts that it was made from.
     """
 
     path: str
     sha256: str
     size_bytes: int
     media_type: str = "application/octet-stream"
+    made_from: tuple[str, ...] = ()

@@ -56,6 +56,12 @@ def _dumper() -> Any:
     class Dumper(yaml.SafeDumper):
         """Knows the numbers of both YAML versions, and so quotes text that looks like either."""
 
+        def represent_str(self, data: str) -> Any:
+            """Quote what YAML 1.1 takes for line breaks, which PyYAML would write bare and read back as spaces."""
+            style = '"' if any(mark in data for mark in "\x85\u2028\u2029") else None
+            return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    Dumper.add_representer(str, Dumper.represent_str)
     for tag, pattern, starts in _SCALARS:
         Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(rf"^{pattern}$"), list(starts))
     return Dumper

@@ -9,21 +9,36 @@ import asyncio
 import contextlib
 import contextvars
 import threading
+import time
 from collections.abc import Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from crucible.errors import Cancelled
 
-__all__ = ["Cancellation", "cancellable", "check_cancelled", "run_sync"]
+__all__ = ["Cancellation", "cancellable", "check_cancelled", "is_stop", "run_sync"]
 
 T = TypeVar("T")
+_START_S = 10.0  # a thread that was interrupted as it started may never start
+_LOOK_S = 0.1  # a wider request wakes nobody who waits for his own; so he looks
+
+
+def is_stop(error: BaseException) -> bool:
+    """Return whether an error stops a run without being a failure of its stage, such as `Cancelled` or `SystemExit`."""
+    if isinstance(error, ExceptionGroup):
+        return all(is_stop(inner) for inner in cast("ExceptionGroup[Exception]", error).exceptions)
+    return isinstance(error, Cancelled) or not isinstance(error, Exception)
 
 
 class Cancellation:
-    """A request to stop, seen by every thread of a run."""
+    """A request to stop, seen by every thread of a run.
 
-    def __init__(self) -> None:
+    Args:
+        parent: A wider request; what stops it stops this one too.
+    """
+
+    def __init__(self, parent: Cancellation | None = None) -> None:
         self._requested = threading.Event()
+        self._parent = parent
 
     def request(self) -> None:
         """Ask the run to stop at the next step."""
@@ -32,16 +47,40 @@ class Cancellation:
     @property
     def is_requested(self) -> bool:
         """Whether somebody asked."""
-        return self._requested.is_set()
+        return self._requested.is_set() or (self._parent is not None and self._parent.is_requested)
+
+    def check(self) -> None:
+        """Raise if somebody asked.
+
+        Raises:
+            Cancelled: The run was asked to stop.
+        """
+        if self.is_requested:
+            raise Cancelled("the run was asked to stop")
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long on this thread, or until somebody asks.
+
+        Raises:
+            Cancelled: The run was asked to stop.
+        """
+        deadline = time.monotonic() + seconds
+        while not self.is_requested and (left := deadline - time.monotonic()) > 0:
+            self._requested.wait(left if self._parent is None else min(left, _LOOK_S))
+        self.check()
 
 
 _current: contextvars.ContextVar[Cancellation | None] = contextvars.ContextVar("crucible_cancellation", default=None)
 
 
 @contextlib.contextmanager
-def cancellable() -> Generator[Cancellation]:
-    """Run a block whose loops can be stopped through the yielded request."""
-    cancellation = Cancellation()
+def cancellable(cancellation: Cancellation | None = None) -> Generator[Cancellation]:
+    """Run a block whose loops can be stopped through the yielded request.
+
+    Args:
+        cancellation: The request to use; None makes one below that of the block around it.
+    """
+    cancellation = Cancellation(_current.get()) if cancellation is None else cancellation
     token = _current.set(cancellation)
     try:
         yield cancellation
@@ -56,8 +95,8 @@ def check_cancelled() -> None:
         Cancelled: The run was asked to stop.
     """
     cancellation = _current.get()
-    if cancellation is not None and cancellation.is_requested:
-        raise Cancelled("the run was asked to stop")
+    if cancellation is not None:
+        cancellation.check()
 
 
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
@@ -65,17 +104,21 @@ def run_sync(work: Coroutine[Any, Any, T]) -> T:
 
     Ctrl-C cancels the work and waits for it to clean up before `KeyboardInterrupt` goes on.
     """
+    return _run_beside(work) if _is_loop_running() else asyncio.run(work)
+
+
+def _is_loop_running() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
-    return _run_beside(work)
+        return False
+    return True
 
 
 def _run_beside(work: Coroutine[Any, Any, T]) -> T:
     results: list[T] = []
     errors: list[BaseException] = []
-    started = threading.Event()
+    started, ended = threading.Event(), threading.Event()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
 
     async def main() -> T:
@@ -90,17 +133,20 @@ def _run_beside(work: Coroutine[Any, Any, T]) -> T:
             results.append(asyncio.run(main()))
         except BaseException as error:  # noqa: BLE001  # handed to the caller below
             errors.append(error)
+        finally:
+            started.set()
+            ended.set()
 
     scope = contextvars.copy_context()
-    thread = threading.Thread(target=lambda: scope.run(target), name="crucible-run-sync")
-    thread.start()
     try:
-        thread.join()
+        threading.Thread(target=lambda: scope.run(target), name="crucible-run-sync").start()
+        ended.wait()  # not `join`: interrupted once, Python 3.11 takes the thread for ended
     except KeyboardInterrupt:
-        started.wait()
-        loop, task = running[0]
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join()
+        started.wait(_START_S)
+        for loop, task in running:
+            with contextlib.suppress(RuntimeError):  # it has just ended by itself
+                loop.call_soon_threadsafe(task.cancel)
+            ended.wait()
         raise
     if errors:
         raise errors[0]

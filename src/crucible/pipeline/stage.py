@@ -6,15 +6,21 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, cast, runtime_checkable
 
 from pydantic import BaseModel
 
+from crucible.errors import SpecErrors
 from crucible.ir import Experiment, Model, read_plain
 from crucible.pipeline.context import Context
+from crucible.pipeline.schema import describe
 
-__all__ = ["NoOptions", "Stage", "StageBase", "StageOptions", "parse_options", "stage"]
+__all__ = ["NoOptions", "OptionsMode", "Stage", "StageBase", "StageOptions", "parse_options", "stage"]
+
+
+_log = logging.getLogger("crucible.pipeline")
 
 
 class StageOptions(Model):
@@ -46,10 +52,13 @@ class StageBase:
 
     name: ClassVar[str] = ""
     Options: ClassVar[type[BaseModel]] = NoOptions
+    reads: ClassVar[frozenset[str] | None] = None
+    """Parts of the document that the stage carries out, such as `reliability.stats`; None: it does not say."""
 
     def describe(self) -> dict[str, Any]:
-        """Return name, description, required and optional options with types and defaults, and the JSON Schema."""
-        return _describe(self.name, inspect.getdoc(type(self)) or "", self.Options)
+        """Return the stage's canonical schema, derived from its options model and its docstring."""
+        text = inspect.getdoc(type(self))
+        return describe(self.name, "" if text == inspect.getdoc(StageBase) else text or "", self.Options)
 
     def check(self, experiment: Experiment, options: Any) -> list[tuple[str, str]]:  # noqa: ARG002  # for subclasses
         """Return problems that only the stage can see, as (path, message).
@@ -58,49 +67,54 @@ class StageBase:
         """
         return []
 
+    def announces(self, experiment: Experiment, options: Any) -> Mapping[str, Any] | None:  # noqa: ARG002  # as above
+        """Return what the stage will leave for later ones, by name, such as `{"scores.base": {…}}`.
 
-def _describe(name: str, description: str, options: type[BaseModel]) -> dict[str, Any]:
-    schema = options.model_json_schema(by_alias=True)
-    properties: dict[str, Any] = schema.get("properties", {})
-    required: list[str] = schema.get("required", [])
-    return {
-        "__schema_version__": "1.0.0",
-        "name": name,
-        "description": description,
-        "required": required,
-        "optional": [key for key in properties if key not in required],
-        "types": {key: _type_word(entry) for key, entry in properties.items()},
-        "defaults": {key: entry["default"] for key, entry in properties.items() if "default" in entry},
-        "help": {key: entry.get("description", "") for key, entry in properties.items()},
-        "schema": schema,
-    }
+        Later stages check the document against it before anything costs time. None: the stage does not say.
+        """
+        return None
 
 
-def _type_word(entry: Mapping[str, Any]) -> str:
-    if "enum" in entry:
-        return " | ".join(str(value) for value in entry["enum"])
-    if "anyOf" in entry:
-        words = [_type_word(part) for part in entry["anyOf"]]
-        return " | ".join(dict.fromkeys(words))
-    if "$ref" in entry:
-        return str(entry["$ref"]).rsplit("/", 1)[-1]
-    if entry.get("type") == "array":
-        return f"list of {_type_word(entry.get('items', {}))}"
-    return str(entry.get("const", entry.get("type", "any")))
+OptionsMode = Literal["off", "warn", "error"]
 
 
-def parse_options(chosen: Stage, options: Mapping[str, Any] | None, *, path: str = "options") -> Any:
-    """Read a stage's options strictly and apply their defaults.
+def parse_options(
+    chosen: Stage, options: Mapping[str, Any] | None, *, path: str = "options", mode: OptionsMode = "error"
+) -> Any:
+    """Read a stage's options and apply their defaults.
 
     Args:
         chosen: The stage.
         options: As the document gives them; None means none.
         path: Where they stand in the document, such as `pipeline[2].options`.
+        mode: `error`: strictly. `warn`: problems are logged, and the options that do not fit are handed over as they
+            are, unknown ones left out. `off`: the same in silence.
 
     Raises:
-        SpecErrors: Every problem, each with its path.
+        SpecErrors: Every problem, each with its path; in the mode `error` only.
     """
-    return read_plain(chosen.Options, options or {}, source=chosen.name, prefix=(path,))
+    given = options or {}
+    try:
+        return read_plain(chosen.Options, given, source=chosen.name, prefix=(path,))
+    except SpecErrors as errors:
+        if mode == "error":
+            raise
+        if mode == "warn":
+            listed = ", ".join(str(error) for error in errors.errors)
+            _log.warning("Stage %s options validation warnings: %s", chosen.name, listed)
+        unfit = {error.path.removeprefix(f"{path}.").replace("[", ".").partition(".")[0] for error in errors.errors}
+        return _as_far_as_fits(chosen.Options, given, unfit)
+
+
+def _as_far_as_fits(kind: type[BaseModel], given: Mapping[str, Any], unfit: set[str]) -> BaseModel:
+    """Return options of which some do not fit: these are handed over raw, the others as they should be."""
+    fitting = {name: value for name, value in given.items() if name not in unfit}
+    try:
+        read = read_plain(kind, fitting, source=kind.__name__)
+        fitting = {name: getattr(read, name) for name in read.model_fields_set}
+    except SpecErrors:
+        pass  # an option that must be there is not: nothing can be read
+    return kind.model_construct(**{**given, **fitting})
 
 
 StageFunction = Callable[..., Context | Awaitable[Context]]
@@ -123,6 +137,6 @@ def stage(name: str, *, options: type[BaseModel] = NoOptions) -> Callable[[Stage
 
         body = arun if inspect.iscoroutinefunction(function) else run
         members = {"name": name, "Options": options, "run": body, "__doc__": inspect.getdoc(function)}
-        return cast("Stage", type(function.__name__, (StageBase,), members)())
+        return cast("Stage", type(getattr(function, "__name__", name), (StageBase,), members)())
 
     return wrap

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
 
 from crucible.errors import SpecErrors
+from crucible.ir import Experiment
 from crucible.pipeline.context import Context
-from crucible.pipeline.registry import Registry
+from crucible.pipeline.registry import current_registry
 from crucible.pipeline.stage import StageBase, StageOptions
 from crucible.pipeline.validation import pipeline_problems
 
@@ -26,6 +28,12 @@ class ValidateStage(StageBase):
 
     name: ClassVar[str] = "validate"
     Options: ClassVar[type[BaseModel]] = ValidateOptions
+    reads: ClassVar[frozenset[str] | None] = frozenset()
+
+    def announces(self, experiment: Experiment, options: ValidateOptions) -> Mapping[str, Any]:
+        """Say that it leaves nothing that a later stage names."""
+        del experiment, options
+        return {}
 
     def run(self, context: Context, options: ValidateOptions) -> Context:
         """Check the whole pipeline.
@@ -33,7 +41,7 @@ class ValidateStage(StageBase):
         Raises:
             SpecErrors: There are problems and `strict` is on.
         """
-        problems = pipeline_problems(context.experiment, Registry())
+        problems = pipeline_problems(context.experiment, current_registry())
         if problems and options.strict:
             raise SpecErrors(context.experiment.id, problems)
         status = "warnings" if problems else "passed"

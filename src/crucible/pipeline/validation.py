@@ -6,15 +6,16 @@ from typing import Any
 
 from crucible.errors import ContractError, SpecError, SpecErrors
 from crucible.ir import Experiment, StageDef
-from crucible.pipeline.registry import Registry
+from crucible.pipeline.graph import needs_problems
+from crucible.pipeline.registry import Registry, using
 from crucible.pipeline.stage import Stage, parse_options
 
-__all__ = ["pipeline_problems", "stage_problems"]
+__all__ = ["announced", "pipeline_problems", "stage_problems"]
 
 
 def pipeline_problems(experiment: Experiment, registry: Registry) -> list[SpecError]:
     """Return every problem of the pipeline, in document order, each with its path."""
-    problems: list[SpecError] = []
+    problems = needs_problems(experiment.pipeline)
     for index, definition in enumerate(experiment.pipeline):
         problems.extend(stage_problems(index, definition, registry, experiment))
     return _unique(problems)
@@ -31,22 +32,72 @@ def stage_problems(
         registry: Where stages are found.
         experiment: The whole document, for what a stage checks across it; None while the document does not fit.
     """
-    path = f"pipeline[{index}]"
-    if definition.module is not None:
-        message = "names code to import, which a document may not do; register the stage as an entry point"
-        return [SpecError(message, path=f"{path}.module", code="import")]
+    return _problems(f"pipeline[{index}]", definition, registry, experiment)
+
+
+def announced(experiment: Experiment, registry: Registry, before: int) -> dict[str, Any] | None:
+    """Return what the enabled stages before an entry will leave, by name; see `StageBase.announces`.
+
+    Args:
+        experiment: The document; every stage before the entry must be valid.
+        registry: Where stages are found.
+        before: The entry's place in the pipeline, from 0.
+
+    Returns:
+        None where one of those stages does not say what it leaves.
+    """
+    found: dict[str, Any] = {}
+    for definition in experiment.pipeline[:before]:
+        if not definition.enabled:
+            continue
+        try:
+            chosen = registry.resolve(definition)
+            options = parse_options(chosen, definition.options)
+        except (SpecError, SpecErrors, ContractError):
+            return None  # reported where it stands
+        announces = getattr(chosen, "announces", None)
+        left = None if announces is None else announces(experiment, options)
+        if left is None:
+            return None
+        found.update(left)
+    return found
+
+
+def _problems(path: str, definition: StageDef, registry: Registry, experiment: Experiment | None) -> list[SpecError]:
+    problems = _entry_problems(path, definition, registry, experiment)
+    fallback, path = definition.fallback, f"{path}.fallback"
+    if fallback is None or not fallback.enabled:
+        if definition.on_error == "fallback":
+            message = "on_error is fallback, and there is none that is enabled; name the stage to run instead"
+            problems.append(SpecError(message, path=path, code="missing"))
+        return problems
+    if definition.on_error != "fallback":
+        message = f"never runs, because on_error is {definition.on_error}; set on_error: fallback, or leave it out"
+        problems.append(SpecError(message, path=path, code="refused"))
+    for name in ("id", "needs"):
+        if getattr(fallback, name) is not None:
+            message = "a fallback runs in the place of its stage, under that one's; leave it out"
+            problems.append(SpecError(message, path=f"{path}.{name}", code="refused"))
+    return problems + _problems(path, fallback, registry, experiment)
+
+
+def _entry_problems(
+    path: str, definition: StageDef, registry: Registry, experiment: Experiment | None
+) -> list[SpecError]:
     try:
-        chosen = registry.get(definition.name)
+        chosen = registry.resolve(definition)
         options = parse_options(chosen, definition.options, path=f"{path}.options")
     except SpecErrors as errors:
         return list(errors.errors)
     except SpecError as error:
-        return [SpecError(error.message, path=f"{path}.name", code=error.code)]
+        where = "module" if error.code == "import" else "name"
+        return [SpecError(error.message, path=f"{path}.{where}", code=error.code)]
     except ContractError as error:
         return [SpecError(str(error), path=f"{path}.name", code="stage")]
     if experiment is None or not definition.enabled:
         return []
-    return _own_problems(chosen, experiment, options, path)
+    with using(registry):
+        return _own_problems(chosen, experiment, options, path)
 
 
 def _own_problems(chosen: Stage, experiment: Experiment, options: Any, path: str) -> list[SpecError]:

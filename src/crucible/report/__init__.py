@@ -1,6 +1,7 @@
-"""Results as Markdown, HTML and JSON: what was compared, whether it is real, how big it is, how sure.
+"""Results as Markdown, HTML, JSON, LaTeX and CSV: what was compared, whether it is real, how big it is, how sure.
 
-Shows numbers that others computed and tests nothing itself. `build_results` gathers plain data, `render` draws it.
+Shows numbers that others computed and tests nothing itself. `build_results` gathers plain data, `render` draws it, and
+the stage `report` hands it to files, standard output, object stores or a database.
 """
 
 from crucible.report.collection import build_results

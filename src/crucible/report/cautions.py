@@ -11,10 +11,13 @@ from crucible.report.results import Results, Training
 
 __all__ = ["cautions"]
 
+_FOUND = {"data_checks": ("issues", "missing_required"), "guardrails": ("violations",)}
+_NOUNS = {"data_checks": "issue", "guardrails": "violation"}
+
 
 def cautions(results: Results) -> list[str]:
     """Return one sentence for each thing that could mislead; empty if the run recorded none."""
-    found = [*_memorised(results), *_overlap(results)]
+    found = [*_memorised(results), *_overlap(results), *_checks(results)]
     for evaluation in results.evaluations:
         found += _evaluation(evaluation)
     for training in results.training:
@@ -40,6 +43,17 @@ def _overlap(results: Results) -> Iterator[str]:
     items = next((reading.whole(part.facts.get("items")) for part in results.datasets if part.role == "test"), None)
     of = f" of {number.count(items)}" if items is not None else ""
     yield f"{number.count(overlap)}{of} test items are also training items: scores on them may show memory, not skill."
+
+
+def _checks(results: Results) -> Iterator[str]:
+    for name, value in results.other.items():
+        facts = reading.mapping(value)
+        kind = name.partition(".")[0]
+        found = next((count for key in _FOUND.get(kind, ()) if (count := reading.whole(facts.get(key)))), 0)
+        total = reading.whole(facts.get("total"))
+        among = f" among {number.count(total)} items" if total is not None else ""
+        if found:
+            yield f"{name}: {number.count(found)} {_NOUNS[kind]}{'' if found == 1 else 's'}{among}."
 
 
 def _evaluation(evaluation: Evaluation) -> Iterator[str]:

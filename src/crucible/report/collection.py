@@ -17,7 +17,7 @@ from crucible.report import _reading as reading
 from crucible.report.answers import sample_answers
 from crucible.report.cautions import cautions
 from crucible.report.findings import Evaluation
-from crucible.report.measurements import read_contrasts, read_evaluation
+from crucible.report.measurements import read_contrasts, read_evaluation, read_group_tests, read_groups
 from crucible.report.results import DatasetFacts, LossPoint, Provenance, Results, Samples, Training
 from crucible.report.wording import SYNTHETIC
 
@@ -41,6 +41,7 @@ def build_results(context: Context, *, samples: int = SAMPLE_SIZE) -> dict[str, 
         for label, value in _named("evaluate.", metrics).items()
     ]
     bench = reading.mapping(metrics.get("bench"))
+    compared = read_groups(bench)
     data, datasets = _data(metrics.get("data"))
     training = _training(context, metrics, missing)
     made = [*(model.facts for model in training), *(evaluation.generation for evaluation in evaluations)]
@@ -53,19 +54,21 @@ def build_results(context: Context, *, samples: int = SAMPLE_SIZE) -> dict[str, 
         stamp=SYNTHETIC if synthetic else None,
         metric=reading.text(bench.get("metric")),
         failure_policy=reading.text(bench.get("failures")),
-        contrasts=read_contrasts(bench, evaluations),
-        evaluations=evaluations,
+        group_tests=read_group_tests(bench),
+        contrasts=read_contrasts(bench, [*evaluations, *compared]),
+        evaluations=[*evaluations, *compared],
         training=training,
         samples=_samples(context, evaluations, samples, missing),
         data=data,
         datasets=datasets,
         configuration=ir.to_dict(context.experiment),
         provenance=_provenance(reading.mapping(context.assigns.get("provenance")), missing),
-        other={name: value for name, value in metrics.items() if not _is_shown(name, value)},
+        other=_other(metrics),
         missing=missing,
     )
-    results.cautions = [*_warnings(metrics.get("validation")), *cautions(results)]
-    _name_missing(results)
+    left_out = [f"bench: {line}." for line in reading.listing(bench.get("left_out"))]
+    results.cautions = [*_warnings(metrics.get("validation")), *cautions(results), *left_out]
+    _name_missing(results, reading.text(bench.get("no_data")) or reading.text(bench.get("not_tested")))
     return msgspec.to_builtins(results)
 
 
@@ -78,8 +81,16 @@ def _named(prefix: str, metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
+def _other(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return what no other part of the report shows; warnings of the document stand among the cautions."""
+    other = {name: value for name, value in metrics.items() if not _is_shown(name, value)}
+    if validation := reading.mapping(other.get("validation")):
+        other["validation"] = {name: value for name, value in validation.items() if name != "warnings"}
+    return other
+
+
 def _is_shown(name: str, value: object) -> bool:
-    is_ours = name in ("bench", "data", "validation") or name.startswith(("evaluate.", "generation.", "train."))
+    is_ours = name in ("bench", "data") or name.startswith(("evaluate.", "generation.", "train."))
     return is_ours and bool(reading.mapping(value))
 
 
@@ -90,11 +101,12 @@ def _warnings(validation: object) -> list[str]:
     ]
 
 
-def _name_missing(results: Results) -> None:
+def _name_missing(results: Results, not_tested: str | None) -> None:
     if not results.evaluations:
         results.missing.insert(0, "No model was evaluated in this run.")
-    if not results.contrasts:
-        results.missing.insert(0, "No difference was tested in this run.")
+    if not results.contrasts and not results.group_tests:
+        why = f": {not_tested.rstrip('.')}" if not_tested else " in this run"
+        results.missing.insert(0, f"No difference was tested{why}.")
     if not results.training:
         results.missing.append("No model was trained in this run.")
     if results.synthetic is None:

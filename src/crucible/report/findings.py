@@ -11,7 +11,7 @@ import msgspec
 
 from crucible.ir import Interval
 
-__all__ = ["Contrast", "Effect", "Evaluation", "OtherTest", "Score", "Side", "Unit"]
+__all__ = ["Contrast", "Effect", "Evaluation", "GroupTest", "OtherTest", "Score", "Side", "Unit"]
 
 Unit = Literal["fraction", "value"]
 """`fraction` is 0 to 1 and shown in percent; `value` is anything else."""
@@ -102,6 +102,38 @@ class OtherTest(msgspec.Struct):
     refused: str | None = None
 
 
+class GroupTest(msgspec.Struct):
+    """A test of several groups at once: whether any differ, not which.
+
+    Args:
+        test: Its name.
+        groups: Labels of the groups.
+        metric: What the scores are called.
+        wording: The result in one sentence, or why there is none.
+        verdict: `difference`, `no_difference_found`, or None where no test was made.
+        statistic: The test's statistic.
+        p: P-value, 0 to 1.
+        alpha: Threshold for p.
+        effect: Standardised size.
+        n: Scores in all groups, or items where the groups are of the same ones.
+        method: Test, effect and the rule that chose them, in words.
+        assumptions: What the test takes for granted.
+    """
+
+    test: str
+    groups: list[str] = []
+    metric: str = ""
+    wording: str = ""
+    verdict: str | None = None
+    statistic: float | None = None
+    p: float | None = None
+    alpha: float | None = None
+    effect: Effect | None = None
+    n: int | None = None
+    method: str = ""
+    assumptions: list[str] = []
+
+
 class Contrast(msgspec.Struct):
     """One tested difference between two evaluations of the same items.
 
@@ -126,7 +158,7 @@ class Contrast(msgspec.Struct):
         difference: Treatment minus baseline, in the unit of the metric.
         interval: Of the difference.
         effect: Standardised size.
-        n: Pairs compared.
+        n: Pairs compared, or all observations where the two sides are independent.
         counts: Further counts of the test, such as discordant pairs.
         assumptions: What the test takes for granted.
         wording: The test's own sentence.
@@ -164,3 +196,8 @@ class Contrast(msgspec.Struct):
     also: list[OtherTest] = []
     sides: list[Side] = []
     unit: Unit = "value"
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether both sides are scores of the same items, as far as the counts tell."""
+        return "pairs" in self.counts or not {"baseline", "treatment"} <= self.counts.keys()

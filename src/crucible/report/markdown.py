@@ -6,26 +6,18 @@ backticks inside them. Loss curves are drawn with block characters, since Markdo
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Callable
 
 from crucible.report import loss_curves as curves
 from crucible.report import number, wording
 from crucible.report.answers import clip
 from crucible.report.axis import Scale
 from crucible.report.findings import Contrast
-from crucible.report.glossary import ABSENT_NOTE, SYNTHETIC_NOTE, TERMS
+from crucible.report.glossary import ABSENT_NOTE, SYNTHETIC_NOTE, terms
 from crucible.report.markup import visible
+from crucible.report.outline import Section, SectionKey, sections
 from crucible.report.results import Results, SampleItem, Training
-from crucible.report.run_tables import (
-    configuration_tables,
-    dataset_tables,
-    environment_tables,
-    generation_table,
-    loss_table,
-    training_table,
-)
-from crucible.report.score_tables import comparison_tables, score_table
 from crucible.report.table import Cell, Column, Table
 
 __all__ = ["escape_markdown", "fence", "render_markdown"]
@@ -42,20 +34,24 @@ def render_markdown(results: Results) -> str:
     """Return the whole document."""
     parts = [
         *_head(results),
-        "## Verdict",
-        *_verdict(results),
-        *_titled("## Scores and differences", _tables([score_table(results), *comparison_tables(results)])),
-        *_titled("## Training", [*_curves(results), *_tables([training_table(results), loss_table(results)])]),
-        *_titled("## Sample answers", _answers(results)),
-        *_titled("## Data", _tables([*dataset_tables(results)])),
-        *_titled("## Configuration", _configuration(results)),
-        *_titled("## Reproduce", _reproduce(results)),
-        *_titled("## Not in this report", [_bullets(results.missing)] if results.missing else []),
+        *(part for section in sections(results) for part in _section(section, results)),
         "## Terms",
-        "\n".join(f"- **{escape_markdown(term)}**: {escape_markdown(meaning)}" for term, meaning in TERMS),
+        *_terms(results),
         escape_markdown(ABSENT_NOTE),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _terms(results: Results) -> list[str]:
+    lines = [f"- **{escape_markdown(term)}**: {escape_markdown(meaning)}" for term, meaning in terms(results)]
+    return ["\n".join(lines)] if lines else []
+
+
+def _section(section: Section, results: Results) -> list[str]:
+    before = _BEFORE.get(section.key, _nothing)(results)
+    after = _AFTER.get(section.key, _nothing)(results)
+    tables = [part for table in section.tables for part in _table(table)]
+    return [f"## {section.title}", *before, *tables, *after] if before or tables or after else []
 
 
 def escape_markdown(text: str) -> str:
@@ -88,14 +84,9 @@ def _head(results: Results) -> list[str]:
     return [*parts, _paragraph(wording.tool_line(results))]
 
 
-def _titled(title: str, parts: list[str]) -> list[str]:
-    return [title, *parts] if parts else []
-
-
 def _verdict(results: Results) -> list[str]:
-    if not results.contrasts:
-        return [wording.NOT_TESTED, *_cautions(results)]
-    return [*map(_contrast, results.contrasts), *_cautions(results)]
+    groups = [_paragraph(sentence) for sentence in wording.group_sentences(results)]
+    return [*groups, *map(_contrast, results.contrasts), *_cautions(results)]
 
 
 def _contrast(contrast: Contrast) -> str:
@@ -105,10 +96,6 @@ def _contrast(contrast: Contrast) -> str:
 
 def _cautions(results: Results) -> list[str]:
     return [f"**{wording.CAUTIONS}**", _bullets(results.cautions)] if results.cautions else []
-
-
-def _tables(tables: list[Table | None]) -> list[str]:
-    return [part for table in tables if table is not None for part in _table(table)]
 
 
 def _table(table: Table) -> list[str]:
@@ -170,8 +157,7 @@ def _sparkline(model: Training, scale: Scale, last: float) -> str:
 def _answers(results: Results) -> list[str]:
     if results.samples is None or not results.samples.items:
         return []
-    items = [part for item in results.samples.items for part in _item(item)]
-    return [_paragraph(results.samples.rule), *items, *_tables([generation_table(results)])]
+    return [_paragraph(results.samples.rule), *(part for item in results.samples.items for part in _item(item))]
 
 
 def _item(item: SampleItem) -> list[str]:
@@ -186,15 +172,30 @@ def _item(item: SampleItem) -> list[str]:
     return parts
 
 
-def _configuration(results: Results) -> list[str]:
-    parts = _tables(list(configuration_tables(results)))
-    if results.configuration:
-        parts += [f"{wording.DOCUMENT}:", fence(wording.document_text(results), "yaml")]
-    if results.other:
-        parts += ["Other recorded metrics:", fence(json.dumps(results.other, ensure_ascii=False, indent=2), "json")]
-    return parts
+def _document(results: Results) -> list[str]:
+    if not results.configuration:
+        return []
+    return [f"{wording.DOCUMENT}:", fence(wording.document_text(results), "yaml")]
 
 
-def _reproduce(results: Results) -> list[str]:
+def _command(results: Results) -> list[str]:
     command = results.provenance.command
-    return [*([fence(command, "sh")] if command else []), *_tables(list(environment_tables(results)))]
+    return [fence(command, "sh")] if command else []
+
+
+def _missing(results: Results) -> list[str]:
+    return [_bullets(results.missing)] if results.missing else []
+
+
+def _nothing(_results: Results) -> list[str]:
+    return []
+
+
+_BEFORE: dict[SectionKey, Callable[[Results], list[str]]] = {
+    "verdict": _verdict,
+    "training-loss": _curves,
+    "answers": _answers,
+    "reproduce": _command,
+    "missing": _missing,
+}
+_AFTER: dict[SectionKey, Callable[[Results], list[str]]] = {"configuration": _document}

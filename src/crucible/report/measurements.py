@@ -6,10 +6,10 @@ from typing import Any
 
 from crucible.report import _reading as reading
 from crucible.report import verdict
-from crucible.report.findings import Contrast, Effect, Evaluation, OtherTest, Score, Side, Unit
+from crucible.report.findings import Contrast, Effect, Evaluation, GroupTest, OtherTest, Score, Side, Unit
 from crucible.report.titles import test_title
 
-__all__ = ["read_contrasts", "read_evaluation"]
+__all__ = ["read_contrasts", "read_evaluation", "read_group_tests", "read_groups"]
 
 _FRACTIONS = frozenset({"exact_match", "schema_compliance", "field_f1", "number_match"})
 _COUNT_KEYS = ("attempted", "scored", "failed", "skipped")
@@ -34,6 +34,59 @@ def _score(name: str, value: dict[str, Any]) -> Score:
         failures=reading.text(value.get("failures")),
         unit=unit,
         **counts,
+    )
+
+
+def read_groups(bench: dict[str, Any]) -> list[Evaluation]:
+    """Return the groups of scores of the metric `bench`, each with its mean, as if each had been evaluated."""
+    groups = {label: reading.mapping(value) for label, value in reading.mapping(bench.get("groups")).items()}
+    intervals = [found for value in groups.values() if (found := reading.interval(value.get("interval"))) is not None]
+    is_fraction = bool(intervals) and all("wilson" in interval.method.lower() for interval in intervals)
+    scorer = reading.text(bench.get("metric")) or "score"
+    policy = reading.text(bench.get("failures"))
+    return [
+        Evaluation(label, [_group_score(scorer, value, policy, "fraction" if is_fraction else "value")])
+        for label, value in groups.items()
+    ]
+
+
+def _group_score(scorer: str, value: dict[str, Any], policy: str | None, unit: Unit) -> Score:
+    n, failed = reading.whole(value.get("n")), reading.whole(value.get("failed"))
+    scored = n if n is None or policy != "zero" else n - (failed or 0)  # under `zero` the failed ones are among the n
+    return Score(
+        scorer=scorer,
+        mean=reading.real(value.get("mean")),
+        interval=reading.interval(value.get("interval")),
+        attempted=None if scored is None else scored + (failed or 0),
+        scored=scored,
+        failed=failed,
+        failures=policy,
+        unit=unit,
+    )
+
+
+def read_group_tests(bench: dict[str, Any]) -> list[GroupTest]:
+    """Return the tests of all groups at once from the metric `bench`."""
+    return [_group_test(reading.mapping(value), bench) for value in reading.listing(bench.get("omnibus"))]
+
+
+def _group_test(value: dict[str, Any], bench: dict[str, Any]) -> GroupTest:
+    title = _title(value) or "unnamed test"
+    refused = reading.text(value.get("refused"))
+    groups = reading.listing(value.get("groups")) or list(reading.mapping(bench.get("groups")))
+    return GroupTest(
+        test=title,
+        groups=[str(label) for label in groups],
+        metric=reading.text(value.get("metric")) or reading.text(bench.get("metric")) or "",
+        wording=f"Of all groups at once, {title}: not made, {refused}." if refused else str(value.get("wording") or ""),
+        verdict=reading.text(value.get("verdict")),
+        statistic=reading.real(value.get("statistic")),
+        p=reading.real(value.get("p")),
+        alpha=reading.real(value.get("alpha")),
+        effect=_effect(reading.mapping(value.get("effect"))),
+        n=reading.whole(value.get("n")),
+        method=reading.text(value.get("method")) or "",
+        assumptions=[str(line) for line in reading.listing(value.get("assumptions"))],
     )
 
 

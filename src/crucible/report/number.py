@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from crucible.ir import Interval
 from crucible.report.findings import Unit
+from crucible.stats import show_p
 
 __all__ = [
     "ABSENT",
@@ -129,30 +130,22 @@ def loss_text(value: float | None) -> str:
 
 
 def p_text(p: float | None, alpha: float | None = None) -> str:
-    """Return a p-value to four decimals, `< 0.0001` below that, and more decimals close to `alpha`.
+    """Return a p-value as a column of them shows it: what `stats.show_p` says, without `p =`.
 
     Args:
         p: 0 to 1.
         alpha: Threshold it is compared with; the text lies on the same side of it as `p`.
     """
-    if p is None:
-        return ABSENT
-    if not 0 <= p <= 1:
-        return str(p).replace("-", _MINUS)
-    if p < 1e-4:
-        return "< 0.0001" if alpha is None or alpha >= 1e-4 else f"{p:.2g}"
-    if p > 0.99995:
-        return "1" if p == 1 else "> 0.9999"
-    places = 4
-    while alpha is not None and places < 12 and (float(f"{p:.{places}f}") < alpha) is not (p < alpha):
-        places += 1
-    return f"{p:.{places}f}"
+    return p_phrase(p, alpha).removeprefix("p ").removeprefix("= ")
 
 
 def p_phrase(p: float | None, alpha: float | None = None) -> str:
-    """Return `p = 0.0312` or `p < 0.0001`."""
-    text = p_text(p, alpha)
-    return f"p {text}" if text[:1] in "<>" else f"p = {text}"
+    """Return `p = 0.0312` or `p < 0.0001`; see `stats.show_p`."""
+    if p is None:
+        return f"p = {ABSENT}"
+    if not 0 <= p <= 1:  # of a stranger's bench: shown as it came, since it is no probability
+        return f"p = {p}".replace("-", _MINUS)
+    return show_p(p, alpha)
 
 
 def _unsigned_zero(text: str) -> str:

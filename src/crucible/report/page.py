@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import re
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 
@@ -17,20 +16,12 @@ from crucible.report import number, wording
 from crucible.report.answers import clip
 from crucible.report.findings import Contrast, Unit
 from crucible.report.forest_chart import Estimate, ForestAxis, difference_estimates, forest_chart, score_estimates
-from crucible.report.glossary import ABSENT_NOTE, SYNTHETIC_NOTE, TERMS
+from crucible.report.glossary import ABSENT_NOTE, SYNTHETIC_NOTE, terms
 from crucible.report.html_table import bullets, html_table
 from crucible.report.loss_chart import loss_chart
 from crucible.report.markup import Markup, element
+from crucible.report.outline import Section, SectionKey, sections
 from crucible.report.results import Results, SampleItem
-from crucible.report.run_tables import (
-    configuration_tables,
-    dataset_tables,
-    environment_tables,
-    generation_table,
-    loss_table,
-    training_table,
-)
-from crucible.report.score_tables import comparison_tables, score_table
 
 __all__ = ["render_html"]
 
@@ -40,7 +31,7 @@ _WIDTHS = (920, 360)  # px; each chart is drawn for a wide and for a narrow scre
 def render_html(results: Results) -> str:
     """Return the whole page."""
     style = _style()
-    sections = [section for section in _sections(results) if section is not None]
+    drawn = [(section, body) for section in sections(results) if (body := _section(section, results)) is not None]
     title = f"{results.experiment_id} · Crucible report" + (f" · {wording.SYNTHETIC}" if results.synthetic else "")
     head = [
         element("meta", charset="utf-8"),
@@ -51,7 +42,8 @@ def render_html(results: Results) -> str:
         element("title", title),
         element("style", Markup(style)),
     ]
-    body = [_header(results, sections), element("main", *(section for _, section in sections)), _footer()]
+    main = element("main", *(body for _, body in drawn))
+    body = [_header(results, [section for section, _ in drawn]), main, _footer(results)]
     page = element("html", element("head", *head), element("body", *body), lang="en")
     return f"<!doctype html>\n{page}\n"
 
@@ -66,31 +58,17 @@ def _policy(style: str) -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
-Section = tuple[tuple[str, str], Markup]
-
-
-def _sections(results: Results) -> list[Section | None]:
-    tables = [table for table in (score_table(results), *comparison_tables(results)) if table is not None]
-    return [
-        _section("verdict", "Verdict", _verdict(results)),
-        _section("scores-and-differences", "Scores and differences", [*_forests(results), *map(html_table, tables)]),
-        _section("training-loss", "Training", _training(results)),
-        _section("answers", "Sample answers", _answers(results)),
-        _section("provenance", "Data", [html_table(table) for table in dataset_tables(results)]),
-        _section("configuration", "Configuration", _configuration(results)),
-        _section("reproduce", "Reproduce", _reproduce(results)),
-        _section("missing", "Not in this report", [bullets(results.missing)] if results.missing else []),
-    ]
-
-
-def _section(key: str, title: str, parts: list[Markup]) -> Section | None:
+def _section(section: Section, results: Results) -> Markup | None:
+    before = _BEFORE.get(section.key, _nothing)(results)
+    after = _AFTER.get(section.key, _nothing)(results)
+    parts = [*before, *map(html_table, section.tables), *after]
     if not parts:
         return None
-    heading = element("h2", title, id=key)
-    return (key, title), element("section", heading, *parts, aria_labelledby=key)
+    heading = element("h2", section.title, id=section.key)
+    return element("section", heading, *parts, aria_labelledby=section.key)
 
 
-def _header(results: Results, sections: list[Section]) -> Markup:
+def _header(results: Results, drawn: list[Section]) -> Markup:
     parts = [
         element("p", "Experiment report", class_="kicker"),
         element("h1", results.experiment_id),
@@ -100,22 +78,22 @@ def _header(results: Results, sections: list[Section]) -> Markup:
     if results.synthetic:
         words = element("p", element("strong", wording.SYNTHETIC), SYNTHETIC_NOTE)
         parts.append(element("div", words, class_="stamp", role="note", aria_label="Synthetic data"))
-    names = [*(name for name, _ in sections), ("terms", "Terms")]
+    names = [*((section.key, section.title) for section in drawn), ("terms", "Terms")]
     links = [element("li", element("a", title, href=f"#{key}")) for key, title in names]
     parts.append(element("nav", element("ul", *links), aria_label="Sections"))
     return element("header", *parts)
 
 
-def _footer() -> Markup:
-    terms = [markup for term, meaning in TERMS for markup in (element("dt", term), element("dd", meaning))]
+def _footer(results: Results) -> Markup:
+    entries = [part for term, meaning in terms(results) for part in (element("dt", term), element("dd", meaning))]
     heading = element("h2", "Terms", id="terms")
-    return element("footer", heading, element("dl", *terms, class_="terms"), element("p", ABSENT_NOTE, class_="quiet"))
+    words = [element("dl", *entries, class_="terms")] if entries else []
+    return element("footer", heading, *words, element("p", ABSENT_NOTE, class_="quiet"))
 
 
 def _verdict(results: Results) -> list[Markup]:
-    if not results.contrasts:
-        return [element("p", wording.NOT_TESTED), *_cautions(results)]
-    return [*(_contrast(contrast) for contrast in results.contrasts), *_cautions(results)]
+    groups = [element("p", wording.tied(sentence)) for sentence in wording.group_sentences(results)]
+    return [*groups, *(_contrast(contrast) for contrast in results.contrasts), *_cautions(results)]
 
 
 def _cautions(results: Results) -> list[Markup]:
@@ -128,17 +106,8 @@ def _contrast(contrast: Contrast) -> Markup:
     class_ = "verdict is-difference" if contrast.verdict == "difference" else "verdict"
     name = [element("p", contrast.name, class_="kicker")] if wording.is_named(contrast) else []
     return element(
-        "div", *name, element("h3", contrast.headline), element("p", _tied(contrast.sentence)), class_=class_
+        "div", *name, element("h3", contrast.headline), element("p", wording.tied(contrast.sentence)), class_=class_
     )
-
-
-def _tied(text: str) -> str:
-    """Keep a number and its unit, and p and its value, on one line."""
-    return re.sub(r"(?<=\bp) ([<>=]) (?=\d)|(?<=[\d%]) (?=points|items|interval)", _no_break, text)
-
-
-def _no_break(match: re.Match[str]) -> str:
-    return match.group().replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _forests(results: Results) -> list[Markup]:
@@ -178,19 +147,16 @@ def _figure(charts: list[Markup | None], title: str, caption: str) -> list[Marku
     return [element("figure", *drawn, words)] if drawn else []
 
 
-def _training(results: Results) -> list[Markup]:
+def _curves(results: Results) -> list[Markup]:
     stamp = wording.SYNTHETIC if results.synthetic else ""
     charts = [loss_chart(results.training, width=w, key=f"loss-{w}", stamp=stamp) for w in _WIDTHS]
-    tables = [table for table in (training_table(results), loss_table(results)) if table is not None]
-    return [*_figure(charts, "Training loss by step", wording.loss_caption(results)), *map(html_table, tables)]
+    return _figure(charts, "Training loss by step", wording.loss_caption(results))
 
 
 def _answers(results: Results) -> list[Markup]:
     if results.samples is None or not results.samples.items:
         return []
-    made = generation_table(results)
-    items = [*map(_item, results.samples.items)]
-    return [element("p", results.samples.rule, class_="quiet"), *items, *([html_table(made)] if made else [])]
+    return [element("p", results.samples.rule, class_="quiet"), *map(_item, results.samples.items)]
 
 
 def _item(item: SampleItem) -> Markup:
@@ -209,26 +175,40 @@ def _answer_row(name: str, text: str, note: str) -> Markup:
     return element("tr", head, element("td", words, under, role="cell"), role="row")
 
 
-def _configuration(results: Results) -> list[Markup]:
-    parts = [html_table(table) for table in configuration_tables(results)]
-    if results.configuration:
-        parts.append(element("h3", wording.DOCUMENT))
-        parts.append(_scrolling(wording.document_text(results), "The experiment document"))
-    if results.other:
-        parts.append(element("h3", "Other recorded metrics"))
-        text = json.dumps(results.other, ensure_ascii=False, indent=2)
-        parts.append(_scrolling(text, "Other recorded metrics"))
-    return parts
+def _document(results: Results) -> list[Markup]:
+    if not results.configuration:
+        return []
+    return [element("h3", wording.DOCUMENT), _scrolling(wording.document_text(results), "The experiment document")]
 
 
 def _scrolling(text: str, label: str) -> Markup:
     return element("pre", text, class_="tall", tabindex=0, role="region", aria_label=label)
 
 
-def _reproduce(results: Results) -> list[Markup]:
-    parts: list[Markup] = []
-    if results.provenance.command:
-        parts.append(element("p", "Run this where the experiment's files are; one click selects the whole command."))
-        command = element("code", results.provenance.command)
-        parts.append(element("pre", command, class_="command wrapped", tabindex=0, role="region", aria_label="Command"))
-    return [*parts, *(html_table(table) for table in environment_tables(results))]
+def _command(results: Results) -> list[Markup]:
+    if not results.provenance.command:
+        return []
+    command = element("code", results.provenance.command)
+    return [
+        element("p", "Run this where the experiment's files are; one click selects the whole command."),
+        element("pre", command, class_="command wrapped", tabindex=0, role="region", aria_label="Command"),
+    ]
+
+
+def _missing(results: Results) -> list[Markup]:
+    return [bullets(results.missing)] if results.missing else []
+
+
+def _nothing(_results: Results) -> list[Markup]:
+    return []
+
+
+_BEFORE: dict[SectionKey, Callable[[Results], list[Markup]]] = {
+    "verdict": _verdict,
+    "scores-and-differences": _forests,
+    "training-loss": _curves,
+    "answers": _answers,
+    "reproduce": _command,
+    "missing": _missing,
+}
+_AFTER: dict[SectionKey, Callable[[Results], list[Markup]]] = {"configuration": _document}

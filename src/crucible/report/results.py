@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from crucible.report.findings import Contrast, Evaluation
+from crucible.report.findings import Contrast, Evaluation, GroupTest
 
 __all__ = ["Answer", "DatasetFacts", "LossPoint", "Provenance", "Results", "SampleItem", "Samples", "Training"]
 
@@ -119,6 +119,7 @@ class Results(msgspec.Struct):
         stamp: Words that every rendering of made-up data bears; None where the data is not known to be such.
         metric: Scorer that the contrasts compare; None where they compare several.
         failure_policy: What the comparison does with items that failed: `exclude`, `zero` or `abort`.
+        group_tests: Tests of several groups at once.
         contrasts: Tested differences.
         cautions: What could mislead, one sentence each.
         evaluations: Scores by model, in the order the run made them.
@@ -140,6 +141,7 @@ class Results(msgspec.Struct):
     stamp: str | None = None
     metric: str | None = None
     failure_policy: str | None = None
+    group_tests: list[GroupTest] = []
     contrasts: list[Contrast] = []
     cautions: list[str] = []
     evaluations: list[Evaluation] = []

@@ -61,7 +61,7 @@ def _count_values(counted: Score | Side) -> tuple[int | None, ...]:
 def comparison_tables(results: Results) -> list[Table]:
     """Return the tested differences, and the items behind each side of them."""
     if not results.contrasts:
-        return []
+        return [table for table in [_group_tests(results)] if table is not None]
     points = _points_note(results)
     intervals = [contrast.interval for contrast in results.contrasts]
     columns = (
@@ -72,7 +72,7 @@ def comparison_tables(results: Results) -> list[Table]:
         Column("p", True),
         Column("Adjusted p", True),
         Column("Effect", True),
-        Column("Pairs (n)", True),
+        Column("Pairs (n)" if all(contrast.is_paired for contrast in results.contrasts) else "n", True),
     )
     rows = tuple(
         Row(_pair(contrast, results), _contrast_cells(contrast, results, _has_levels(intervals)))
@@ -80,7 +80,33 @@ def comparison_tables(results: Results) -> list[Table]:
     )
     metric = f" in {results.metric}" if results.metric else ""
     first = Table("comparisons", f"Differences{metric}, treatment minus baseline", columns, rows, _test_notes(results))
-    return [lift_notes(table) for table in (first, _other_tests(results), _items_table(results)) if table is not None]
+    tables = (_group_tests(results), first, _other_tests(results), _items_table(results))
+    return [lift_notes(table) for table in tables if table is not None]
+
+
+def _group_tests(results: Results) -> Table | None:
+    """Return the tests of several groups at once, or None if there are none."""
+    tests = results.group_tests
+    rows = tuple(
+        Row(
+            test.test,
+            (
+                Cell((test.verdict or "not tested").replace("_", " ")),
+                Cell(number.number(test.statistic), test.statistic),
+                Cell(number.p_text(test.p, test.alpha), test.p),
+                _effect_cell(test.effect),
+                Cell(number.count(test.n), test.n),
+                Cell(", ".join(test.groups)),
+            ),
+        )
+        for test in tests
+    )
+    names = (("Test", False), ("Verdict", False), ("Statistic", True), ("p", True), ("Effect", True), ("n", True))
+    columns = (*(Column(name, is_number) for name, is_number in names), Column("Groups"))
+    methods = dict.fromkeys(test.method.rstrip(".") for test in tests if test.method)
+    assumed = dict.fromkeys(line for test in tests for line in test.assumptions)
+    notes = (*(f"Method: {method}." for method in methods), *(f"Assumed: {line}" for line in assumed))
+    return Table("group-tests", "All groups at once", columns, rows, notes) if rows else None
 
 
 def _items_table(results: Results) -> Table | None:
@@ -98,9 +124,10 @@ def _items_table(results: Results) -> Table | None:
         Row(f"{side.label} ({role})", _counts(side), _pair(contrast, results))
         for contrast in results.contrasts
         for role, side in zip(("baseline", "treatment"), contrast.sides, strict=False)
+        if any(value is not None for value in _count_values(side))
     )
     columns = (Column("Side"), *(Column(heading, True) for heading in _COUNT_HEADINGS))
-    return Table("items", "Items behind each comparison", columns, rows)
+    return Table("items", "Items behind each comparison", columns, rows) if rows else None
 
 
 def _other_tests(results: Results) -> Table | None:

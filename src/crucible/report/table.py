@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from crucible.report import number
 
-__all__ = ["Cell", "Column", "Row", "Table", "facts_table", "lift_notes", "shown"]
+__all__ = ["Cell", "Column", "Row", "Table", "fact_cell", "fact_label", "facts_table", "lift_notes", "shown"]
 
 _FIRST_FACTS = (
     "name", "dataset", "split", "items", "synthetic", "source", "revision", "sha256", "content_hash", "notes",
@@ -134,19 +134,24 @@ def facts_table(
     if names == "worded":
         order.sort(key=lambda name: _FIRST_FACTS.index(name) if name in _FIRST_FACTS else len(_FIRST_FACTS))
     rows = tuple(
-        Row(_label(name) if names == "worded" else name, tuple(_fact(name, part.get(name)) for part in facts.values()))
+        Row(
+            fact_label(name) if names == "worded" else name,
+            tuple(fact_cell(name, part.get(name)) for part in facts.values()),
+        )
         for name in order
     )
     columns = (Column(heading), *(Column(title) for title in facts))
     return Table(key, caption, columns, rows) if rows else None
 
 
-def _label(name: str) -> str:
+def fact_label(name: str) -> str:
+    """Return the name of a fact in words, without the unit that `fact_cell` shows."""
     words = name.removesuffix("_ns").removesuffix("_s").removesuffix("_bytes").replace("_", " ")
     return _LABELS.get(name, words[:1].upper() + words[1:])
 
 
-def _fact(name: str, value: object) -> Cell:
+def fact_cell(name: str, value: object) -> Cell:
+    """Return one fact; the end of its name (`_ns`, `_s`, `_bytes`, `loss`, `sha256` …) tells how it is shown."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return Cell(shown(value), is_code=name.endswith(_DIGESTS))
     if name.endswith("_ns"):

@@ -56,7 +56,12 @@ def _what(contrast: Contrast) -> str:
         is_check = contrast.baseline == contrast.treatment
         other = " on both sides" if is_check else f", {contrast.baseline} {base}"
         text = f"{contrast.treatment} reaches {treated} in {metric}{other}: {gap}"
-    return f"{text}, over the same {number.count(contrast.n)} items." if contrast.n is not None else f"{text}."
+    if contrast.n is None:
+        return f"{text}."
+    if contrast.is_paired:
+        return f"{text}, over the same {number.count(contrast.n)} items."
+    treated_n, base_n = (number.number(contrast.counts[side]) for side in ("treatment", "baseline"))
+    return f"{text}, over {treated_n} and {base_n} observations."
 
 
 def _how_sure(contrast: Contrast) -> str:

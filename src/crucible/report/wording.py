@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import yaml
@@ -19,11 +20,13 @@ __all__ = [
     "SYNTHETIC",
     "answer_text",
     "document_text",
+    "group_sentences",
     "is_named",
     "loss_caption",
     "outcome_text",
     "role_words",
     "score_line",
+    "tied",
     "tool_line",
 ]
 
@@ -33,17 +36,32 @@ SYNTHETIC = "SYNTHETIC DATA"
 NOT_TESTED = "No difference was tested in this run, so nothing here says that one is real."
 """The verdict of a run without a comparison."""
 
-CAUTIONS = "Before you rely on these scores"
+CAUTIONS = "Before you rely on these results"
 """Heading of the cautions."""
 
 DOCUMENT = "The experiment document, defaults included, empty fields left out"
 """Heading of `document_text`."""
 
 
+def group_sentences(results: Results) -> list[str]:
+    """Return what the tests of all groups at once found, or that nothing was tested at all."""
+    found = [test.wording or f"{test.test}: no sentence was recorded." for test in results.group_tests]
+    return found or ([] if results.contrasts else [NOT_TESTED])
+
+
 def is_named(contrast: Contrast) -> bool:
     """Tell whether a contrast has a name that says more than its two labels do."""
     pair = {f"{contrast.treatment} {word} {contrast.baseline}" for word in ("vs", "against", "-")}
     return contrast.name.removesuffix(f" on {contrast.metric}") not in pair
+
+
+def tied(text: str) -> str:
+    """Return `text` with no line end between a number and its unit, nor between p and its value."""
+    return re.sub(r"(?<=\bp) ([<>=]) (?=\d)|(?<=[\d%]) (?=points|items|interval)", _no_break, text)
+
+
+def _no_break(match: re.Match[str]) -> str:
+    return match.group().replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def loss_caption(results: Results) -> str:

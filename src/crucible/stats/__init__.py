@@ -7,12 +7,25 @@ Training, datasets and stores stay out; the `bench` stage lives in `crucible.sta
 
 from crucible.errors import DegenerateSample, StatsError, TooFewSamples
 from crucible.ir import Interval
-from crucible.stats.bootstrap import bootstrap_paired
+from crucible.stats.bootstrap import bootstrap_independent, bootstrap_paired
+from crucible.stats.contrast import NotTested, Plan
 from crucible.stats.correction import correct
+from crucible.stats.family import Contrasted
+from crucible.stats.group_comparison import GroupComparison
+from crucible.stats.group_summary import GroupSummary
+from crucible.stats.groups import compare_groups
 from crucible.stats.independent import compare
 from crucible.stats.level import interval_level
 from crucible.stats.mean import mean_interval
-from crucible.stats.names import CORRECTION_ALIASES, TEST_ALIASES, canonical_correction, canonical_test
+from crucible.stats.names import (
+    CORRECTION_ALIASES,
+    EFFECT_ALIASES,
+    TEST_ALIASES,
+    canonical_correction,
+    canonical_effect,
+    canonical_test,
+)
+from crucible.stats.omnibus import Omnibus
 from crucible.stats.paired import compare_paired, mcnemar
 from crucible.stats.proportion import clopper_pearson, newcombe_difference, tango_difference, wilson
 from crucible.stats.result import Effect, TestResult, Verdict
@@ -20,19 +33,29 @@ from crucible.stats.wording import show_p
 
 __all__ = [
     "CORRECTION_ALIASES",
+    "EFFECT_ALIASES",
     "TEST_ALIASES",
+    "Contrasted",
     "DegenerateSample",
     "Effect",
+    "GroupComparison",
+    "GroupSummary",
     "Interval",
+    "NotTested",
+    "Omnibus",
+    "Plan",
     "StatsError",
     "TestResult",
     "TooFewSamples",
     "Verdict",
+    "bootstrap_independent",
     "bootstrap_paired",
     "canonical_correction",
+    "canonical_effect",
     "canonical_test",
     "clopper_pearson",
     "compare",
+    "compare_groups",
     "compare_paired",
     "correct",
     "interval_level",

@@ -1,58 +1,57 @@
-"""What a document's `evaluate` stages will leave for its `bench` stage: labels, scorers, policies for failures.
+"""What the stages before a comparison say that they will leave: labels, scorers, policies for failures.
 
-Read from the document alone, so that a mistyped label is found before anything is trained. Where a stage that this
-module does not know stands before the comparison, it may leave scores too, and nothing is refused.
+Read from the document alone, so that a mistyped label is found before anything is trained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
 
-from crucible.ir import Experiment, StageDef, did_you_mean
+from crucible.ir import Experiment, did_you_mean
+from crucible.pipeline import announced, current_registry
 from crucible.stats.plan import BenchOptions
 
-__all__ = ["Announced", "announced", "disagreement", "problems"]
+__all__ = ["PREFIX", "Evaluation", "disagreement", "evaluations_before", "problems", "read_evaluations"]
 
-_KNOWN = frozenset({"validate", "data_load", "supervised_train", "train", "evaluate", "bench", "report"})
+PREFIX = "scores."
+"""What the names of scores begin with; the label follows."""
 
 
-class Announced(msgspec.Struct):
-    """One evaluation that the document asks for.
+class Evaluation(msgspec.Struct, frozen=True):
+    """Scores that the document asks for.
 
     Args:
-        scorers: Metrics that its scores will have.
-        failures: Its policy for failed items.
+        scorers: Metrics that they will have; None where the stage does not say.
+        failures: Policy for failed items; None where the stage does not say.
     """
 
-    scorers: tuple[str, ...]
-    failures: str
+    scorers: tuple[str, ...] | None = None
+    failures: str | None = None
 
 
-def announced(experiment: Experiment, stage: str = "bench") -> dict[str, Announced] | None:
-    """Return the evaluations that come before the first enabled `stage`, by label.
+def evaluations_before(experiment: Experiment, stage: str) -> dict[str, Evaluation] | None:
+    """Return the scores that will be there before the first enabled `stage`, by label.
 
     Returns:
-        None where the document does not tell: it has no `evaluate` stage, or another stage may leave scores as well.
+        None where a stage before it does not say what it leaves.
     """
-    enabled = [definition for definition in experiment.pipeline if definition.enabled]
-    before = enabled[: next((i for i, definition in enumerate(enabled) if definition.name == stage), len(enabled))]
-    if all(definition.name != "evaluate" for definition in enabled) or any(d.name not in _KNOWN for d in before):
-        return None
-    found: dict[str, Announced] = {}
-    for definition in before:
-        if definition.name == "evaluate":
-            label, evaluation = _read(definition)
-            found.setdefault(label, evaluation)
-    return found
+    places = [i for i, entry in enumerate(experiment.pipeline) if entry.enabled and entry.name == stage]
+    left = announced(experiment, current_registry(), places[0] if places else len(experiment.pipeline))
+    return None if left is None else read_evaluations(left)
 
 
-def problems(options: BenchOptions, evaluations: dict[str, Announced]) -> list[tuple[str, str]]:
+def read_evaluations(left: Mapping[str, Any]) -> dict[str, Evaluation]:
+    """Return the scores among what stages leave, such as `{"scores.base": {"scorers": ["f1"]}}`, by label."""
+    return {name.removeprefix(PREFIX): _read(told) for name, told in left.items() if name.startswith(PREFIX)}
+
+
+def problems(options: BenchOptions, evaluations: Mapping[str, Evaluation]) -> list[tuple[str, str]]:
     """Return labels and metrics that no evaluation will have, and policies that disagree, as (path, message)."""
     found: list[tuple[str, str]] = []
-    for i, contrast in enumerate(options.contrasts):
+    for i, contrast in enumerate(options.contrasts or ()):
         metric, place = options.metric_of(contrast), f"contrasts[{i}].metric" if contrast.metric else "metric"
         for side, label in (("baseline", contrast.baseline), ("treatment", contrast.treatment)):
             if label not in evaluations:
@@ -60,17 +59,18 @@ def problems(options: BenchOptions, evaluations: dict[str, Announced]) -> list[t
                 hint = did_you_mean(label, evaluations)
                 message = f'no evaluation before this stage is labelled "{label}"{hint}; they are: {have}'
                 found.append((f"contrasts[{i}].{side}", message))
-            elif metric not in (scorers := evaluations[label].scorers):
+            elif (scorers := evaluations[label].scorers) is not None and metric not in scorers:
                 hint = did_you_mean(metric, scorers)
                 message = f'the evaluation "{label}" does not score "{metric}"{hint}; it scores: {", ".join(scorers)}'
                 found.append((place, message))
-    policies = {label: evaluations[label].failures for label in options.labels if label in evaluations}
+    told = {label: evaluations[label].failures for label in options.labels if label in evaluations}
+    policies = {label: policy for label, policy in told.items() if policy is not None}
     if options.failures is None and (message := disagreement(policies)):
         found.append(("failures", message))
     return list(dict.fromkeys(found))
 
 
-def disagreement(policies: dict[str, str]) -> str:
+def disagreement(policies: Mapping[str, str]) -> str:
     """Return what to do where evaluations treat failed items differently; empty if they agree."""
     if len(set(policies.values())) < 2:
         return ""
@@ -80,10 +80,9 @@ def disagreement(policies: dict[str, str]) -> str:
     )
 
 
-def _read(definition: StageDef) -> tuple[str, Announced]:
-    """Return label and content of an `evaluate` stage; a value of a wrong type is for that stage to refuse."""
-    options = definition.options or {}
-    label = options.get("label") or options.get("model") or "base"
-    scorers: Any = options.get("scorers")
-    names = cast("Iterable[Any]", scorers) if isinstance(scorers, list | tuple) else ("exact_match",)
-    return str(label), Announced(tuple(map(str, names)), str(options.get("failures") or "exclude"))
+def _read(told: object) -> Evaluation:
+    facts: Mapping[str, Any] = cast("Mapping[str, Any]", told) if isinstance(told, Mapping) else {}
+    scorers, failures = facts.get("scorers"), facts.get("failures")
+    return Evaluation(
+        None if scorers is None else tuple(map(str, scorers)), None if failures is None else str(failures)
+    )

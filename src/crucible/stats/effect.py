@@ -15,7 +15,17 @@ from crucible.ir import Interval
 from crucible.stats.proportion import clopper_pearson
 from crucible.stats.result import Effect
 
-__all__ = ["Moments", "cohens_dz", "cohens_g", "cohens_h", "hedges_g", "noncentrality_limits"]
+__all__ = [
+    "Moments",
+    "cohens_d",
+    "cohens_dz",
+    "cohens_g",
+    "cohens_h",
+    "hedges_g",
+    "noncentrality_limits",
+    "pooled_cohens_d",
+    "pooled_hedges_g",
+]
 
 
 class Moments(msgspec.Struct, frozen=True):
@@ -85,6 +95,21 @@ def cohens_dz(differences: Moments, *, level: float) -> Effect:
     return Effect("cohens_dz", dz, _scaled(limits, 1.0 / math.sqrt(differences.n), level))
 
 
+def cohens_d(baseline: Moments, treatment: Moments, *, df: float, level: float) -> Effect:
+    """Return Cohen's d on the average variance, which fits Welch's test: Hedges' g without its correction of bias.
+
+    Args:
+        baseline: Of the baseline's scores.
+        treatment: Of the treatment's scores; the two variances are not both 0.
+        df: Welch-Satterthwaite degrees of freedom.
+        level: Coverage that the interval aims at.
+
+    Source:
+        Delacre, Lakens, Ley, Liu & Leys (2021), as for `hedges_g`.
+    """
+    return _standardised(baseline, treatment, _average(baseline, treatment, df), level, is_corrected=False)
+
+
 def hedges_g(baseline: Moments, treatment: Moments, *, df: float, level: float) -> Effect:
     """Return Hedges' g on the average variance, which fits Welch's test: it does not assume equal variances.
 
@@ -100,20 +125,75 @@ def hedges_g(baseline: Moments, treatment: Moments, *, df: float, level: float) 
         Delacre, Lakens, Ley, Liu & Leys (2021), "Why Hedges' g*s based on the non-pooled standard deviation should be
         reported with Welch's t-test" (doi:10.31234/osf.io/tu6mp); correction: Hedges (1981).
     """
+    return _standardised(baseline, treatment, _average(baseline, treatment, df), level, is_corrected=True)
+
+
+def pooled_cohens_d(baseline: Moments, treatment: Moments, *, level: float) -> Effect:
+    """Return Cohen's d on the pooled variance, which fits Student's test: it assumes equal variances.
+
+    Source:
+        Cohen (1988), section 2.2; interval: Steiger & Fouladi (1997), by the non-central t distribution.
+    """
+    return _standardised(baseline, treatment, _pooled(baseline, treatment), level, is_corrected=False)
+
+
+def pooled_hedges_g(baseline: Moments, treatment: Moments, *, level: float) -> Effect:
+    """Return Hedges' g on the pooled variance, which fits Student's test: it assumes equal variances.
+
+    Source:
+        Hedges (1981), Journal of Educational Statistics 6(2):107-128.
+    """
+    return _standardised(baseline, treatment, _pooled(baseline, treatment), level, is_corrected=True)
+
+
+class _Scale(msgspec.Struct, frozen=True):
+    """The standard deviation that a difference is divided by, and what goes with it.
+
+    Args:
+        deviation: In units of the score.
+        error: Standard error of the difference.
+        df_test: Degrees of freedom of the t-test that fits.
+        df_deviation: Degrees of freedom of `deviation`, for the correction of bias.
+    """
+
+    deviation: float
+    error: float
+    df_test: float
+    df_deviation: float
+
+
+def _average(baseline: Moments, treatment: Moments, df: float) -> _Scale:
     v, w = baseline.variance, treatment.variance
     a, b = baseline.n - 1, treatment.n - 1
-    scale = math.sqrt((v + w) / 2.0)
-    error = math.sqrt(v / baseline.n + w / treatment.n)
     share = v / (v + w)  # of the baseline; keeps the fourth powers in range
-    df_average = a * b / (b * share**2 + a * (1.0 - share) ** 2)
-    correction = 1.0
-    if df_average > 1.0:
-        correction = math.exp(math.lgamma(df_average / 2.0) - math.lgamma((df_average - 1.0) / 2.0))
-        correction *= math.sqrt(2.0 / df_average)
+    return _Scale(
+        deviation=math.sqrt((v + w) / 2.0),
+        error=math.sqrt(v / baseline.n + w / treatment.n),
+        df_test=df,
+        df_deviation=a * b / (b * share**2 + a * (1.0 - share) ** 2),
+    )
+
+
+def _pooled(baseline: Moments, treatment: Moments) -> _Scale:
+    a, b = baseline.n - 1, treatment.n - 1
+    deviation = math.sqrt((a * baseline.variance + b * treatment.variance) / (a + b))
+    error = deviation * math.sqrt(1.0 / baseline.n + 1.0 / treatment.n)
+    return _Scale(deviation, error, df_test=a + b, df_deviation=a + b)
+
+
+def _standardised(baseline: Moments, treatment: Moments, scale: _Scale, level: float, *, is_corrected: bool) -> Effect:
+    is_corrected = is_corrected and scale.df_deviation > 1.0
+    correction = _bias_correction(scale.df_deviation) if is_corrected else 1.0
     difference = treatment.mean - baseline.mean
-    limits = noncentrality_limits(difference / error, df, level)
-    name = "hedges_g" if df_average > 1.0 else "cohens_d"
-    return Effect(name, correction * difference / scale, _scaled(limits, correction * error / scale, level))
+    limits = noncentrality_limits(difference / scale.error, scale.df_test, level)
+    name = "hedges_g" if is_corrected else "cohens_d"
+    factor = correction * scale.error / scale.deviation
+    return Effect(name, correction * difference / scale.deviation, _scaled(limits, factor, level))
+
+
+def _bias_correction(df: float) -> float:
+    correction = math.exp(math.lgamma(df / 2.0) - math.lgamma((df - 1.0) / 2.0))
+    return correction * math.sqrt(2.0 / df)
 
 
 def noncentrality_limits(t: float, df: float, level: float) -> tuple[float, float] | None:

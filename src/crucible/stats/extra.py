@@ -42,6 +42,10 @@ def _version(package: str) -> str:
         return "unknown"
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that a result depends on, by package."""
-    return {package: _version(package) for package in ("crucible-ml", "numpy", "scipy")}
+def versions(*further: str) -> dict[str, str]:
+    """Return the versions of the packages that a result depends on, by package.
+
+    Args:
+        further: Packages beside numpy and scipy.
+    """
+    return {package: _version(package) for package in ("crucible-ml", "numpy", "scipy", *further)}

@@ -10,22 +10,26 @@ from typing import TYPE_CHECKING
 
 from crucible.errors import DegenerateSample, StatsError
 from crucible.ir import Interval
-from crucible.stats.effect import cohens_h, hedges_g
+from crucible.stats.bootstrap import bootstrap_independent
+from crucible.stats.effect import Moments, cohens_h, hedges_g, pooled_hedges_g
 from crucible.stats.extra import needs_stats, versions
 from crucible.stats.names import canonical_test
 from crucible.stats.paired import compare_paired
 from crucible.stats.proportion import newcombe_difference
+from crucible.stats.rank import mann_whitney
 from crucible.stats.result import TestResult
 from crucible.stats.sample import Scores, check_rates, independent_columns, is_binary, is_by_id
-from crucible.stats.tdist import critical_t, moments, two_sided_p
+from crucible.stats.tdist import critical_t, moments, two_sided_p, welch_error
 
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
 
 __all__ = ["INDEPENDENT_TESTS", "compare"]
 
-INDEPENDENT_TESTS = ("auto", "welch", "fisher")
-"""Canonical names of the tests for independent samples; `ttest` means `welch` here."""
+INDEPENDENT_TESTS = ("auto", "welch", "student", "fisher", "mannwhitney", "bootstrap_independent")
+"""Canonical names of the tests for independent samples; `ttest` means `welch` here, `bootstrap` the last one."""
+
+_MEANT = {"ttest": "welch", "bootstrap": "bootstrap_independent"}
 
 _INDEPENDENT = "all scores are independent of each other: no item is in both columns, and none twice in one"
 
@@ -58,8 +62,7 @@ def compare(
         return compare_paired(baseline, treatment, test=test, alpha=alpha, level=level)
     check_rates(alpha, level)
     x, y = independent_columns(baseline, treatment)  # (n,), (m,)
-    name = canonical_test(test)
-    name = "welch" if name == "ttest" else name
+    name = _MEANT.get(canonical_test(test), canonical_test(test))
     if name not in INDEPENDENT_TESTS:
         raise StatsError(
             f'test "{test}" is not available for independent scores; available: {", ".join(INDEPENDENT_TESTS)}; '
@@ -70,7 +73,11 @@ def compare(
         binary = is_binary(x, y)
         name = "fisher" if binary else "welch"
         why = f"chosen because {'every score is' if binary else 'the scores are not all'} 0 or 1"
-    return (_fisher if name == "fisher" else _welch)(x, y, why, alpha, level)
+    if name == "bootstrap_independent":
+        return bootstrap_independent(x, y, alpha=alpha, level=level)
+    if name == "mannwhitney":
+        return mann_whitney(_welch(x, y, why, alpha, level), x, y, why)
+    return {"fisher": _fisher, "student": _student, "welch": _welch}[name](x, y, why, alpha, level)
 
 
 def _fisher(x: FloatArray, y: FloatArray, why: str, alpha: float, level: float) -> TestResult:
@@ -100,17 +107,8 @@ def _fisher(x: FloatArray, y: FloatArray, why: str, alpha: float, level: float) 
 
 
 def _welch(x: FloatArray, y: FloatArray, why: str, alpha: float, level: float) -> TestResult:
-    base = moments(x, largest=float(abs(x).max()))
-    treated = moments(y, largest=float(abs(y).max()))
-    a, b = base.variance / base.n, treated.variance / treated.n
-    error = math.sqrt(a + b)
-    if error == 0.0:
-        raise DegenerateSample(
-            f"neither column varies: all {base.n} baseline scores are {base.mean:.6g} and all {treated.n} treatment "
-            f"scores are {treated.mean:.6g}; a t-test needs spread"
-        )
-    share = a / (a + b)  # keeps the squares of Welch and Satterthwaite in range
-    df = 1.0 / (share**2 / (base.n - 1) + (1.0 - share) ** 2 / (treated.n - 1))
+    base, treated = _two_moments(x, y)
+    error, df = welch_error(base, treated)
     difference = treated.mean - base.mean
     t, width = difference / error, critical_t(df, level) * error
     assumptions = [_INDEPENDENT, f"each column is roughly normal, or {base.n} and {treated.n} scores are enough"]
@@ -137,3 +135,46 @@ def _welch(x: FloatArray, y: FloatArray, why: str, alpha: float, level: float) -
         baseline_mean=base.mean,
         treatment_mean=treated.mean,
     )
+
+
+def _student(x: FloatArray, y: FloatArray, why: str, alpha: float, level: float) -> TestResult:
+    base, treated = _two_moments(x, y)
+    df = base.n + treated.n - 2.0
+    variance = ((base.n - 1) * base.variance + (treated.n - 1) * treated.variance) / df
+    error = math.sqrt(variance * (1.0 / base.n + 1.0 / treated.n))
+    difference = treated.mean - base.mean
+    t, width = difference / error, critical_t(df, level) * error
+    return TestResult(
+        name="student",
+        statistic=t,
+        df=df,
+        p=two_sided_p(t, df),
+        difference=difference,
+        interval=Interval(difference - width, difference + width, level, "Student's t"),
+        effect=pooled_hedges_g(base, treated, level=level),
+        n=base.n + treated.n,
+        counts={"baseline": base.n, "treatment": treated.n},
+        assumptions=(
+            _INDEPENDENT,
+            f"each column is roughly normal, or {base.n} and {treated.n} scores are enough",
+            "both columns have the same variance; Welch's t-test does without this",
+        ),
+        method=(
+            "Student's t-test, t interval with the pooled variance, Hedges' g on the pooled variance with non-central "
+            f"t interval; {why}"
+        ),
+        alpha=alpha,
+        versions=versions(),
+        baseline_mean=base.mean,
+        treatment_mean=treated.mean,
+    )
+
+
+def _two_moments(x: FloatArray, y: FloatArray) -> tuple[Moments, Moments]:
+    base, treated = (moments(column, largest=float(abs(column).max())) for column in (x, y))
+    if base.variance == treated.variance == 0.0:
+        raise DegenerateSample(
+            f"neither column varies: all {base.n} baseline scores are {base.mean:.6g} and all {treated.n} treatment "
+            f"scores are {treated.mean:.6g}; a t-test needs spread"
+        )
+    return base, treated

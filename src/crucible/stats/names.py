@@ -1,7 +1,8 @@
-"""One vocabulary for tests and corrections, with the other words that people use for the same thing.
+"""One vocabulary for tests, effect sizes and corrections, with the other words that people use for the same thing.
 
-`TEST_ALIASES` and `CORRECTION_ALIASES` map every accepted word to its canonical one. A word that is in neither is an
-error with a did-you-mean; a test that is known but that a caller cannot execute is for that caller to refuse.
+`TEST_ALIASES`, `EFFECT_ALIASES` and `CORRECTION_ALIASES` map every accepted word to its canonical one. A word that is
+in none is an error with a did-you-mean; a test or an effect that is known but that a caller cannot execute is for that
+caller to refuse.
 """
 
 from __future__ import annotations
@@ -12,7 +13,15 @@ from types import MappingProxyType
 from crucible.errors import StatsError
 from crucible.ir import did_you_mean
 
-__all__ = ["CORRECTION_ALIASES", "TEST_ALIASES", "TEST_TITLES", "canonical_correction", "canonical_test"]
+__all__ = [
+    "CORRECTION_ALIASES",
+    "EFFECT_ALIASES",
+    "TEST_ALIASES",
+    "TEST_TITLES",
+    "canonical_correction",
+    "canonical_effect",
+    "canonical_test",
+]
 
 TEST_TITLES: Mapping[str, str] = MappingProxyType(
     {
@@ -21,13 +30,16 @@ TEST_TITLES: Mapping[str, str] = MappingProxyType(
         "paired_ttest": "paired t-test",
         "sign": "exact sign test",
         "bootstrap": "paired bootstrap-t test",
+        "bootstrap_independent": "bootstrap-t test of independent samples",
         "welch": "Welch's t-test",
+        "student": "Student's t-test",
         "fisher": "Fisher's exact test",
         "ttest": "t-test: paired on paired scores, Welch's on independent ones",
         "wilcoxon": "Wilcoxon signed-rank test",
         "mannwhitney": "Mann-Whitney test",
         "permutation": "permutation test",
         "anova": "one-way analysis of variance",
+        "welch_anova": "Welch's analysis of variance",
         "kruskal": "Kruskal-Wallis test",
         "friedman": "Friedman test",
     }
@@ -49,8 +61,13 @@ TEST_ALIASES: Mapping[str, str] = MappingProxyType(
         "paired_t_test": "paired_ttest",
         "permutation_test": "permutation",
         "sign_test": "sign",
+        "student_t": "student",
+        "student_t_test": "student",
+        "student_ttest": "student",
         "t_test": "ttest",
         "ttest_rel": "paired_ttest",
+        "ttest_ind": "student",
+        "welch_f": "welch_anova",
         "welch_t": "welch",
         "welch_t_test": "welch",
         "welch_ttest": "welch",
@@ -58,6 +75,31 @@ TEST_ALIASES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Canonical test name by accepted word."""
+
+EFFECT_ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "cohens_d": "cohens_d",
+        "cohens_dz": "cohens_dz",
+        "cohens_g": "cohens_g",
+        "cohens_h": "cohens_h",
+        "hedges_g": "hedges_g",
+        "rank_biserial": "rank_biserial",
+        "eta_squared": "eta_squared",
+        "omega_squared": "omega_squared",
+        "cliffs_delta": "rank_biserial",
+        "cohen_d": "cohens_d",
+        "cohen_dz": "cohens_dz",
+        "cohen_g": "cohens_g",
+        "cohen_h": "cohens_h",
+        "d": "cohens_d",
+        "dz": "cohens_dz",
+        "eta2": "eta_squared",
+        "g": "cohens_g",
+        "h": "cohens_h",
+        "omega2": "omega_squared",
+    }
+)
+"""Canonical name of an effect size that can be asked for, by accepted word."""
 
 CORRECTION_ALIASES: Mapping[str, str] = MappingProxyType(
     {
@@ -88,6 +130,15 @@ def canonical_test(word: str) -> str:
     return _canonical(word, TEST_ALIASES, "test")
 
 
+def canonical_effect(word: str) -> str:
+    """Return the canonical name of an effect size.
+
+    Raises:
+        StatsError: No effect size goes by that word.
+    """
+    return _canonical(word, EFFECT_ALIASES, "effect size")
+
+
 def canonical_correction(word: str) -> str:
     """Return the canonical name of a correction for multiple testing.
 
@@ -98,7 +149,7 @@ def canonical_correction(word: str) -> str:
 
 
 def _canonical(word: str, aliases: Mapping[str, str], noun: str) -> str:
-    key = word.strip().lower().replace("-", "_").replace(" ", "_")
+    key = word.strip().lower().replace("'", "").replace("-", "_").replace(" ", "_")
     if key in aliases:
         return aliases[key]
     known = ", ".join(sorted(set(aliases.values())))

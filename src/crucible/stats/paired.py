@@ -18,6 +18,7 @@ from crucible.stats.effect import cohens_dz, cohens_g, cohens_h
 from crucible.stats.extra import needs_stats, versions
 from crucible.stats.names import TEST_TITLES, canonical_test
 from crucible.stats.proportion import clopper_pearson, tango_difference
+from crucible.stats.rank import wilcoxon
 from crucible.stats.result import Effect, TestResult
 from crucible.stats.sample import Scores, check_rates, is_binary, paired_columns
 from crucible.stats.tdist import critical_t, moments, two_sided_p
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NEED_SPREAD", "PAIRED_TESTS", "compare_paired", "mcnemar"]
 
-PAIRED_TESTS = ("auto", "mcnemar", "paired_ttest", "bootstrap")
+PAIRED_TESTS = ("auto", "mcnemar", "paired_ttest", "wilcoxon", "bootstrap")
 """Canonical names of the tests that `compare_paired` executes; `ttest` means `paired_ttest` here."""
 
-NEED_SPREAD = ("paired_ttest", "bootstrap")
+NEED_SPREAD = ("paired_ttest", "wilcoxon", "bootstrap")
 """Those that cannot be made where all differences are 0."""
 
 _SAME_ITEMS = "the two scores of a pair belong to the same item, and the items are independent of each other"
@@ -44,7 +45,7 @@ def compare_paired(
 
     The rule of `test="auto"`: every score is 0 or 1: McNemar's exact test. Some differences are not 0: the paired
     t-test. All differences are 0: the exact sign test, which finds no difference, with a bound on what was missed.
-    Where all differences are 0, a t-test or a bootstrap that was forced gives way to this rule, and `method` says so.
+    Where all differences are 0, a forced test that needs spread gives way to this rule, and `method` says so.
 
     Args:
         baseline: Scores by position, or a mapping of them by item id.
@@ -77,6 +78,8 @@ def compare_paired(
         return _mcnemar_columns(x, y, why, alpha, level)
     if name == "bootstrap":
         return bootstrap_paired(x, y, alpha=alpha, level=level)
+    if name == "wilcoxon":
+        return wilcoxon(_paired_t(x, y, why, alpha, level), x, y, why)
     return (_identical if name == "sign" else _paired_t)(x, y, why, alpha, level)
 
 

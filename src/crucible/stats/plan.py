@@ -1,36 +1,31 @@
 """What a bench stage was asked to do, resolved: stage option, then `reliability.stats`, then the defaults.
 
-Everything that the document asks for is either in the plan or among `refusals`, by path; nothing is ignored.
+Everything that the document asks for is either in the plan or among `refusals.refusals`, by path; nothing is ignored.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-import msgspec
 from pydantic import Field
 
-from crucible.errors import StatsError
 from crucible.ir import Seq, StatsConfig
 from crucible.pipeline import StageOptions
+from crucible.stats.contrast import Plan
 from crucible.stats.level import interval_level
-from crucible.stats.names import canonical_correction, canonical_test
-from crucible.stats.paired import PAIRED_TESTS
+from crucible.stats.names import canonical_correction, canonical_effect, canonical_test
 
-__all__ = ["EFFECTS", "BenchOptions", "Contrast", "Plan", "refusals", "resolve"]
+__all__ = ["BenchOptions", "Contrast", "DataSource", "Plan", "resolve"]
 
-EFFECTS = {"cohens_g": ("cohens_g", "cohens_h"), "cohens_dz": ("cohens_dz", "dominance", "cohens_h")}
-"""Effect sizes that can be asked for, each with what stands in for it where the two columns agree everywhere."""
-
-_STATS_OPTIONS = ("seed",)
+DataSource = Literal["scores", "assigns", "outputs", "metrics"]
 _DEFAULT_TESTS = StatsConfig().tests
 
 
 class Contrast(StageOptions):
-    """Two evaluated models to compare, by the labels of their evaluations."""
+    """Two evaluated models, or two groups, to compare by their labels."""
 
-    baseline: str = Field(min_length=1, description="Label of the evaluation to compare against.")
-    treatment: str = Field(min_length=1, description="Label of the evaluation to compare.")
+    baseline: str = Field(min_length=1, description="Label of the evaluation or group to compare against.")
+    treatment: str = Field(min_length=1, description="Label of the evaluation or group to compare.")
     name: str | None = Field(default=None, description="Name of the contrast; 'treatment vs baseline' if absent.")
     metric: str | None = Field(default=None, min_length=1, description="Scorer compared; the stage's if absent.")
 
@@ -38,51 +33,62 @@ class Contrast(StageOptions):
 class BenchOptions(StageOptions):
     """Options of `bench`."""
 
-    contrasts: Seq[Contrast] = Field(min_length=1, description="What to compare, in the order of the report.")
-    metric: str = Field(default="exact_match", min_length=1, description="Scorer compared where a contrast names none.")
-    tests: Seq[str] | None = Field(default=None, description="Tests; the first one gives the verdict. auto: by rule.")
+    contrasts: Seq[Contrast] | None = Field(
+        default=None, min_length=1, description="What to compare, in the order of the report."
+    )
+    data_source: DataSource | None = Field(
+        default=None,
+        description=(
+            "scores: what evaluations left, the default with contrasts. assigns: groups in assigns.bench_data. "
+            "outputs: the run's outputs by group. metrics: the metrics that are named."
+        ),
+    )
+    metric: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Scorer compared where a contrast names none, exact_match if absent; key of an output's score.",
+    )
+    metrics: Seq[str] | None = Field(
+        default=None, min_length=1, description="Metrics that are groups, such as latency.a, for data_source: metrics."
+    )
+    group_by: str | None = Field(
+        default=None, min_length=1, description="Key of an output that names its group; prompt if absent."
+    )
+    baseline: str | None = Field(
+        default=None, min_length=1, description="Group that all others are compared with; all pairs if absent."
+    )
+    tests: Seq[str] | None = Field(
+        default=None, description="Tests; the first that applies gives the verdict. auto: by rule."
+    )
     alpha: float | None = Field(default=None, gt=0, lt=1, description="Type-I error rate of all contrasts together.")
     correction: str | None = Field(default=None, description="bonferroni, holm, hochberg, bh, by or none.")
     confidence_level: float | None = Field(default=None, gt=0, lt=1, description="Level of the intervals; 1 - alpha.")
+    effect_size_type: str | None = Field(default=None, description="Effect size, such as hedges_g; by test if absent.")
+    bootstrap_iterations: int | None = Field(default=None, ge=100, description="Resamples of a bootstrap; 10000.")
     failures: Literal["exclude", "zero", "abort"] | None = Field(
-        default=None, description="What becomes of failed items; the policy of the evaluations if absent."
+        default=None,
+        description="What becomes of failed items; the policy of the evaluations, else exclude, if absent.",
     )
     seed: int | None = Field(default=None, ge=0, description="Seed of a bootstrap; 0 if absent.")
+    options: dict[str, Any] | None = Field(default=None, description="Laid over reliability.stats.options: seed.")
+
+    @property
+    def source(self) -> DataSource | None:
+        """Where the scores come from; None where nothing says what to compare."""
+        return self.data_source or ("scores" if self.contrasts else None)
 
     def metric_of(self, contrast: Contrast) -> str:
-        """Return the scorer that a contrast compares."""
-        return contrast.metric or self.metric
+        """Return the scorer that a contrast of evaluations compares."""
+        return contrast.metric or self.metric or "exact_match"
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels of all contrasts, each once, in order."""
-        return tuple(dict.fromkeys(label for c in self.contrasts for label in (c.baseline, c.treatment)))
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What a bench stage does.
-
-    Args:
-        tests: Canonical names of the tests, each executable on paired scores; the first gives the verdict.
-        alpha: Type-I error rate.
-        correction: Canonical name of the correction; it acts where there are several contrasts.
-        level: Level of the intervals.
-        resamples: Of a bootstrap.
-        seed: Of a bootstrap.
-        effect: Name of the effect size that was asked for; None: by rule.
-    """
-
-    tests: tuple[str, ...]
-    alpha: float
-    correction: str
-    level: float
-    resamples: int
-    seed: int
-    effect: str | None
+        return tuple(dict.fromkeys(label for c in self.contrasts or () for label in (c.baseline, c.treatment)))
 
 
 def resolve(options: BenchOptions, stats: StatsConfig | None) -> Plan:
-    """Resolve what to do, for a document without refusals.
+    """Resolve how to compare, for a document without refusals.
 
     `reliability.stats.tests` that is the type's default list asks for no test in particular: the written rule gives the
     verdict, and the tests of the list are made beside it.
@@ -92,76 +98,18 @@ def resolve(options: BenchOptions, stats: StatsConfig | None) -> Plan:
     """
     stats = stats or StatsConfig(tests=("auto",))
     words = options.tests or (("auto", *stats.tests) if stats.tests == _DEFAULT_TESTS else stats.tests)
+    names = map(canonical_test, words or ("auto",))
+    if options.source == "scores":  # paired, always
+        names = ("paired_ttest" if name == "ttest" else name for name in names)
+    effect = options.effect_size_type or stats.effect_size_type
     alpha = stats.alpha if options.alpha is None else options.alpha
-    seed: Any = options.seed if options.seed is not None else (stats.options or {}).get("seed", 0)
+    seed: Any = {**(stats.options or {}), **(options.options or {})}.get("seed", 0)
     return Plan(
-        tests=tuple(dict.fromkeys(_paired(canonical_test(word)) for word in words)),
+        tests=tuple(dict.fromkeys(names)),
         alpha=alpha,
         correction=canonical_correction(options.correction or stats.multiple_testing_correction or "holm"),
         level=interval_level(stats, options.confidence_level, alpha=options.alpha),
-        resamples=stats.bootstrap_iterations or 10_000,
-        seed=seed,
-        effect=_effect(stats.effect_size_type),
+        resamples=options.bootstrap_iterations or stats.bootstrap_iterations or 10_000,
+        seed=seed if options.seed is None else options.seed,
+        effect=None if effect is None else canonical_effect(effect),
     )
-
-
-def refusals(options: BenchOptions, stats: StatsConfig | None) -> list[tuple[str, str]]:
-    """Return what the document asks for and this stage cannot do, as (path, message)."""
-    found: list[tuple[str, str]] = []
-    if options.tests == ():
-        found.append(("tests", "must name at least one test, or be left out"))
-    found += [("tests", message) for message in _bad_tests(options.tests or ())]
-    found += _bad_correction("correction", options.correction)
-    if stats is None:
-        return found
-    root = "reliability.stats"
-    found += [(f"{root}.tests", message) for message in _bad_tests(stats.tests)]
-    found += _bad_correction(f"{root}.multiple_testing_correction", stats.multiple_testing_correction)
-    if stats.effect_size_type is not None and _effect(stats.effect_size_type) not in EFFECTS:
-        message = f'"{stats.effect_size_type}" is not available for paired scores; available: {", ".join(EFFECTS)}'
-        found.append((f"{root}.effect_size_type", message))
-    if stats.bootstrap_iterations is not None and stats.bootstrap_iterations < 100:
-        found.append((f"{root}.bootstrap_iterations", f"expected at least 100, got {stats.bootstrap_iterations}"))
-    for key, value in (stats.options or {}).items():
-        if key not in _STATS_OPTIONS:
-            found.append((f"{root}.options.{key}", f'the bench stage has no option "{key}"; known: seed'))
-        elif not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            found.append((f"{root}.options.{key}", f"expected an integer of at least 0, got {value!r}"))
-    return found
-
-
-def _paired(name: str) -> str:
-    return "paired_ttest" if name == "ttest" else name
-
-
-def _effect(word: str | None) -> str | None:
-    if word is None:
-        return None
-    key = word.strip().lower().replace("-", "_")
-    return {"dz": "cohens_dz", "cohen_dz": "cohens_dz", "g": "cohens_g"}.get(key, key)
-
-
-def _bad_tests(words: tuple[str, ...]) -> list[str]:
-    messages: list[str] = []
-    for word in words:
-        try:
-            name = _paired(canonical_test(word))
-        except StatsError as error:
-            messages.append(str(error))
-            continue
-        if name not in PAIRED_TESTS:
-            messages.append(
-                f'the bench stage does not execute "{word}", it compares paired scores; '
-                f"it executes: {', '.join(PAIRED_TESTS)}"
-            )
-    return messages
-
-
-def _bad_correction(path: str, word: str | None) -> list[tuple[str, str]]:
-    if word is None:
-        return []
-    try:
-        canonical_correction(word)
-    except StatsError as error:
-        return [(path, str(error))]
-    return []

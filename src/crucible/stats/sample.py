@@ -78,8 +78,12 @@ def independent_columns(baseline: Scores, treatment: Scores) -> tuple[FloatArray
     return x, y
 
 
-def one_column(values: Scores) -> FloatArray:
+def one_column(values: Scores, name: str = "values") -> FloatArray:
     """Read one column, by position or a mapping's values.
+
+    Args:
+        values: The column.
+        name: What it is called in an error.
 
     Returns:
         An array of shape (n,).
@@ -88,8 +92,8 @@ def one_column(values: Scores) -> FloatArray:
         StatsError: A value is no finite number.
     """
     if is_by_id(values):
-        return _column(list(values.values()), "values", list(values))
-    return _column(values, "values")
+        return _column(list(values.values()), name, list(values))
+    return _column(values, name)
 
 
 def is_by_id(scores: Scores) -> TypeGuard[Mapping[Any, Any]]:

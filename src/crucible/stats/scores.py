@@ -7,7 +7,6 @@ policy, never silently a zero and never silently gone.
 
 from __future__ import annotations
 
-from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,9 @@ from typing import Any
 import msgspec
 
 from crucible.errors import ContractError, StatsError, StoreError
-from crucible.ir import Failed, Outcome, Scored, Skipped
+from crucible.ir import Outcome
 
-__all__ = [
-    "FailurePolicy",
-    "PairedScores",
-    "ScoredItem",
-    "check_same_items",
-    "outcomes_of",
-    "pair_scores",
-    "read_items",
-    "read_scores",
-]
+__all__ = ["FailurePolicy", "ScoredItem", "check_same_items", "few", "outcomes_of", "read_items"]
 
 
 class FailurePolicy(StrEnum):
@@ -35,22 +25,6 @@ class FailurePolicy(StrEnum):
     EXCLUDE = "exclude"
     ZERO = "zero"
     ABORT = "abort"
-
-
-class PairedScores(msgspec.Struct, frozen=True):
-    """Scores of the items that both sides can be compared on.
-
-    Args:
-        baseline: Score by item id.
-        treatment: Score by item id, the same ids in the same order.
-        counts: Attempted, scored, failed and skipped items, by `n_…` and side.
-        failures: One clause on what was left out or counted as 0; empty if nothing was.
-    """
-
-    baseline: dict[str, float]
-    treatment: dict[str, float]
-    counts: dict[str, dict[str, int]]
-    failures: str
 
 
 class ScoredItem(msgspec.Struct, frozen=True):
@@ -67,16 +41,6 @@ class ScoredItem(msgspec.Struct, frozen=True):
     scores: dict[str, Outcome]
     input: Any = msgspec.UNSET
     expected: Any = msgspec.UNSET
-
-
-def read_scores(path: Path, metric: str) -> dict[str, Outcome]:
-    """Read one metric's outcomes by item id, in the file's order.
-
-    Raises:
-        StoreError: The file cannot be read, a line is no item, or an id comes twice; with file and line.
-        StatsError: The file is empty, or an item lacks the metric.
-    """
-    return outcomes_of(read_items(path), metric, path.name)
 
 
 def outcomes_of(items: dict[str, ScoredItem], metric: str, name: str) -> dict[str, Outcome]:
@@ -140,7 +104,7 @@ def check_same_items(baseline: dict[str, ScoredItem], treatment: dict[str, Score
         if differing:
             raise ContractError(
                 f"{len(differing)} items of {names[0]} and {names[1]} have the same id and another {field}: "
-                f"{_few(differing)}; evaluate both on the same items"
+                f"{few(differing)}; evaluate both on the same items"
             )
 
 
@@ -148,78 +112,7 @@ def _differ(here: Any, there: Any) -> bool:
     return here is not msgspec.UNSET and there is not msgspec.UNSET and here != there
 
 
-def pair_scores(
-    baseline: dict[str, Outcome], treatment: dict[str, Outcome], policy: FailurePolicy, names: tuple[str, str]
-) -> PairedScores:
-    """Pair two sides by item id and apply the policy for failures.
-
-    Args:
-        baseline: Outcomes by item id.
-        treatment: Outcomes by item id.
-        policy: What becomes of failed items.
-        names: What baseline and treatment are called.
-
-    Raises:
-        StatsError: The sides hold different items, or an item failed under `abort`.
-    """
-    _check_ids(baseline, treatment, names)
-    sides = {"baseline": baseline, "treatment": treatment}
-    kinds = {side: Counter(type(outcome) for outcome in outcomes.values()) for side, outcomes in sides.items()}
-    if policy is FailurePolicy.ABORT:
-        for name, outcomes in zip(names, sides.values(), strict=True):
-            _refuse_failures(name, outcomes)
-    left: dict[str, float] = {}
-    right: dict[str, float] = {}
-    zeroed: set[str] = set()
-    for key, first in baseline.items():
-        second = treatment[key]
-        x, y = _value(first, policy), _value(second, policy)
-        if x is not None and y is not None:
-            left[key], right[key] = x, y
-            if isinstance(first, Failed) or isinstance(second, Failed):
-                zeroed.add(key)
-    counts = {
-        "n_attempted": {side: len(sides[side]) - kind[Skipped] for side, kind in kinds.items()},
-        "n_scored": {side: kind[Scored] for side, kind in kinds.items()},
-        "n_failed": {side: kind[Failed] for side, kind in kinds.items()},
-        "n_skipped": {side: kind[Skipped] for side, kind in kinds.items()},
-    }
-    return PairedScores(left, right, counts, _clause(len(baseline), len(left), len(zeroed)))
-
-
-def _value(outcome: Outcome, policy: FailurePolicy) -> float | None:
-    if isinstance(outcome, Scored):
-        return outcome.value
-    return 0.0 if isinstance(outcome, Failed) and policy is FailurePolicy.ZERO else None
-
-
-def _clause(items: int, pairs: int, zeroed: int) -> str:
-    parts: list[str] = []
-    if pairs < items:
-        parts.append(f"{items - pairs} of {items} items were left out because a side failed or was skipped")
-    if zeroed:
-        parts.append(f"{zeroed} of {items} items count as 0 on a side that failed")
-    return " and ".join(parts)
-
-
-def _check_ids(baseline: dict[str, Outcome], treatment: dict[str, Outcome], names: tuple[str, str]) -> None:
-    for name, here, there in ((names[0], baseline, treatment), (names[1], treatment, baseline)):
-        extra = [key for key in here if key not in there]
-        if extra:
-            raise StatsError(
-                f"{len(extra)} items are only in the scores of {name}: {_few(extra)}; evaluate both on the same items"
-            )
-
-
-def _refuse_failures(name: str, outcomes: dict[str, Outcome]) -> None:
-    failed = [key for key, outcome in outcomes.items() if isinstance(outcome, Failed)]
-    if failed:
-        raise StatsError(
-            f'{len(failed)} items of {name} failed ({_few(failed)}) and the policy is "abort"; '
-            'mend them, or set failures to "exclude" or "zero"'
-        )
-
-
-def _few(keys: list[str]) -> str:
+def few(keys: list[str]) -> str:
+    """Return the first three ids of a list, and how many more there are."""
     more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
     return ", ".join(f'"{key}"' for key in keys[:3]) + more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from crucible.stats.effect import Moments
@@ -9,7 +10,7 @@ from crucible.stats.effect import Moments
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
 
-__all__ = ["critical_t", "moments", "two_sided_p"]
+__all__ = ["critical_t", "moments", "two_sided_p", "welch_error"]
 
 _ROUNDING = 1e-13  # relative to the largest score: below it, what looks like spread is rounding
 
@@ -41,3 +42,19 @@ def moments(values: FloatArray, *, largest: float) -> Moments:
     spread = float(np.abs(values - mean).max())
     variance = float(values.var(ddof=1)) if spread > _ROUNDING * largest else 0.0
     return Moments(mean, variance, len(values))
+
+
+def welch_error(baseline: Moments, treatment: Moments) -> tuple[float, float]:
+    """Return the standard error of a difference of means, and its degrees of freedom, without equal variances.
+
+    Args:
+        baseline: Of the baseline's scores.
+        treatment: Of the treatment's scores; the two variances are not both 0.
+
+    Source:
+        Welch (1947), Biometrika 34:28-35; Satterthwaite (1946), Biometrics Bulletin 2(6):110-114.
+    """
+    a, b = baseline.variance / baseline.n, treatment.variance / treatment.n
+    share = a / (a + b)  # keeps the squares of Welch and Satterthwaite in range
+    df = 1.0 / (share**2 / (baseline.n - 1) + (1.0 - share) ** 2 / (treatment.n - 1))
+    return math.sqrt(a + b), df

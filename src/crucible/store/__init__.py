@@ -5,30 +5,47 @@ Nothing here decides what a run, a metric or a trace means; rooms above go throu
 """
 
 from crucible.store.codec import decode, encode, storable
-from crucible.store.difference import Difference, differences
+from crucible.store.happened import EventRow, Happened, PointRow, TraceRow
+from crucible.store.heartbeat import Heartbeat
+from crucible.store.lineage import ArtifactInput, StoredArtifact
 from crucible.store.opening import Store, open_store
 from crucible.store.owner import Owner
-from crucible.store.records import RunComparison, StoredChain, StoredEvent, StoredRun
+from crucible.store.query import MetricFilter, RunQuery, metric_at
+from crucible.store.records import RunComparison, StoredChain, StoredEvent, StoredReport, StoredRun
+from crucible.store.removal import Collected, CollectedRun
+from crucible.store.reports import ReportRepository
 from crucible.store.runs import RunRepository
-from crucible.store.telemetry import EventRow, PointRow, TelemetryRepository
+from crucible.store.telemetry import TelemetryRepository
+from crucible.store.timeline import TimelineEntry
 from crucible.store.traces import TraceRepository
 
 __all__ = [
-    "Difference",
+    "ArtifactInput",
+    "Collected",
+    "CollectedRun",
     "EventRow",
+    "Happened",
+    "Heartbeat",
+    "MetricFilter",
     "Owner",
     "PointRow",
+    "ReportRepository",
     "RunComparison",
+    "RunQuery",
     "RunRepository",
     "Store",
+    "StoredArtifact",
     "StoredChain",
     "StoredEvent",
+    "StoredReport",
     "StoredRun",
     "TelemetryRepository",
+    "TimelineEntry",
     "TraceRepository",
+    "TraceRow",
     "decode",
-    "differences",
     "encode",
+    "metric_at",
     "open_store",
     "storable",
 ]

@@ -1,8 +1,8 @@
 """JSON text as it lies in the database: always valid JSON, and nothing that was measured gets lost.
 
 NaN and the infinities, which JSON does not know, are kept as `{"$float": "NaN"}`. What JSON cannot hold at all (a path,
-an array) is kept as its text. The fast path is msgspec, which turns NaN into null; so only a text with a null is looked
-at twice.
+an array) is kept as its text. The fast path is msgspec, which turns NaN into null; so only a value whose text has a
+null is searched for one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ __all__ = ["decode", "encode", "storable"]
 
 _TAG = "$float"
 _NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_NO_FLOATS = frozenset({str, int, bool, type(None)})
 
 
 def _foreign(value: Any) -> Any:
@@ -37,7 +38,7 @@ def encode(value: Any) -> str:
         text = _encoder.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError):  # odd keys, huge integers, lone surrogates
         return _encoder.encode(_plain(value)).decode()
-    if b"null" in text:
+    if b"null" in text and not _is_finite(value):
         text = _encoder.encode(_plain(value))
     return text.decode()
 
@@ -51,6 +52,23 @@ def decode(text: str) -> Any:
 def storable(text: str) -> str:
     """Return a text as every database takes it outside of JSON: without NUL and without half a surrogate pair."""
     return text if text.isascii() and "\0" not in text else _utf8(text).replace("\0", "\\x00")
+
+
+def _is_finite(value: Any) -> bool:
+    """Return whether a value surely holds no NaN and no infinity; False for what is not looked into."""
+    kind = value.__class__
+    if kind in _NO_FLOATS:
+        return True
+    if kind is float:
+        return math.isfinite(value)
+    if kind is dict:
+        value = cast("dict[Any, Any]", value).values()
+    elif kind is not list and kind is not tuple:
+        return False
+    for inner in cast("Iterable[Any]", value):  # a loop takes a quarter of the time that `all` does
+        if inner.__class__ not in _NO_FLOATS and not _is_finite(inner):
+            return False
+    return True
 
 
 def _plain(value: Any) -> Any:

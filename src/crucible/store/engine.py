@@ -1,5 +1,7 @@
 """The connection to the database: SQLite in WAL mode or PostgreSQL, behind two doors, `reading` and `writing`.
 
+A third door, `writer`, is for the many small writes of a run under way.
+
 A writer on SQLite begins with BEGIN IMMEDIATE and waits its turn, so two processes in one folder never see "database is
 locked" and never lose a row. State changes are committed with synchronous=FULL (fsync), the rest with NORMAL, which
 survives the death of the process but maybe not a power loss.
@@ -19,11 +21,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from crucible.errors import require
 from crucible.store.faults import store_faults
+from crucible.store.writer import Writer
 
 __all__ = ["BUSY_TIMEOUT_S", "Database", "postgres_engine", "sqlite_engine"]
 
 BUSY_TIMEOUT_S = 60.0
 _MODE = "crucible_mode"
+_CHECKPOINT_PAGES = 4_000  # 16 MB of log before SQLite copies it into the file, which costs two fsyncs
 
 
 class Database:
@@ -37,6 +41,7 @@ class Database:
     def __init__(self, engine: Engine, location: str) -> None:
         self.engine = engine
         self.location = location
+        self.writer = Writer(engine, location)
         _opened.add(self)
 
     @property
@@ -73,21 +78,42 @@ class Database:
             with connection.begin():
                 yield connection
 
-    def upsert(self, table: Table, keys: Sequence[str], *, replace: bool = True) -> Any:
-        """Return an INSERT into `table` that, where the keys exist, replaces the other columns or leaves them be."""
+    def upsert(self, table: Table, keys: Sequence[str], replaced: Sequence[str] | None = None) -> Any:
+        """Return an INSERT into `table` that replaces columns of a row that is there.
+
+        Args:
+            table: Where to.
+            keys: Columns by which a row is known.
+            replaced: What is replaced; None: all other columns.
+        """
         insert = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
-        if not replace:
-            return insert.on_conflict_do_nothing(index_elements=list(keys))
-        kept = {*keys, *(column.name for column in table.primary_key)}
-        changed = {column.name: insert.excluded[column.name] for column in table.columns if column.name not in kept}
+        if replaced is None:
+            replaced = [column.name for column in table.columns if column.name not in keys and not column.primary_key]
+        changed = {name: insert.excluded[name] for name in replaced}
         return insert.on_conflict_do_update(index_elements=list(keys), set_=changed)
 
-    def placeholders(self, count: int) -> str:
-        """Return `(?, ?)` in the driver's own style, for bulk writes that go past the expression layer."""
-        return f"({', '.join(['?' if self.is_sqlite else '%s'] * count)})"
+    def insert_text(self, table: Table, keys: Sequence[str] = (), *, replace: bool = True) -> str:
+        """Return an INSERT of whole rows as text in the driver's own style, for the cursors of `writer`.
+
+        Args:
+            table: Where to; a row is its columns in order, without an `id` that the database counts itself.
+            keys: Where these exist, the other columns are replaced; none: that is an error.
+            replace: False: where the keys exist, the row that is there stays.
+        """
+        columns = [column.name for column in table.columns if column.name != "id"]
+        text = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608  # our own names
+        if keys:
+            changed = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
+            text += f" ON CONFLICT ({', '.join(keys)}) DO {f'UPDATE SET {changed}' if replace else 'NOTHING'}"
+        return self.text(text)
+
+    def text(self, statement: str) -> str:
+        """Return a statement with `?` for its values in the driver's own style; it must hold no other `?` or `%`."""
+        return statement if self.is_sqlite else statement.replace("?", "%s")
 
     def close(self) -> None:
         """Close every connection."""
+        self.writer.close()
         self.engine.dispose()
 
 
@@ -114,6 +140,7 @@ def postgres_engine(url: URL) -> Engine:
 def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by _begin, not by the driver's guesses
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
 
 
 def _begin(connection: Connection) -> None:
@@ -131,6 +158,7 @@ _opened: weakref.WeakSet[Database] = weakref.WeakSet()
 def _forget_in_child() -> None:
     """Make a forked child open its own connections: SQLite's and libpq's do not survive a fork."""
     for database in list(_opened):
+        database.writer.abandon()
         database.engine.dispose(close=False)
 
 

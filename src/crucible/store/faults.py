@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import sys
 from collections.abc import Generator
 
 from sqlalchemy import exc
@@ -64,8 +65,14 @@ def store_faults(location: str, doing: str) -> Generator[None]:
         raise StoreError(_sentence(location, doing, error.orig or error)) from error
     except exc.SQLAlchemyError as error:
         raise StoreError(_sentence(location, doing, error)) from error
-    except (sqlite3.Error, OSError, UnicodeEncodeError, OverflowError) as error:
+    except (sqlite3.Error, OSError, UnicodeEncodeError, OverflowError, *_server_errors()) as error:
         raise StoreError(_sentence(location, doing, error)) from error
+
+
+def _server_errors() -> tuple[type[Exception], ...]:
+    """Return psycopg's errors if somebody has loaded it; looked at only once something was raised."""
+    driver = sys.modules.get("psycopg")
+    return () if driver is None else (driver.Error,)
 
 
 def _sentence(location: str, doing: str, error: BaseException) -> str:

@@ -6,9 +6,8 @@ The only place that reads CRUCIBLE_STORE. What was opened must be closed; a `Sto
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,10 +19,15 @@ from crucible.errors import StoreError
 from crucible.ir.files import sync_folder
 from crucible.store.engine import Database, postgres_engine, sqlite_engine
 from crucible.store.faults import store_faults
+from crucible.store.fence import Fence
+from crucible.store.parts import LEASE_S, Parts
+from crucible.store.removal import Collected
+from crucible.store.reports import ReportRepository
 from crucible.store.runs import RunRepository
 from crucible.store.schema import ensure_current, sqlite_version
 from crucible.store.telemetry import TelemetryRepository
 from crucible.store.traces import TraceRepository
+from crucible.store.workspaces import make_workspace
 
 __all__ = ["DEFAULT_FOLDER", "ENVIRONMENT", "FILE_NAME", "Store", "open_store"]
 
@@ -31,9 +35,6 @@ ENVIRONMENT = "CRUCIBLE_STORE"
 DEFAULT_FOLDER = ".crucible"
 FILE_NAME = "crucible.db"
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
-
-
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def _now() -> datetime:
@@ -48,17 +49,27 @@ class Store:
         location: What opens it again: the folder as it was given, or the URL without its password.
         artifacts_dir: Folder of the files that runs make.
         clock: Returns the current time, aware.
+        lease_s: How long a run counts as living after the last sign of life, where its process cannot be seen; seconds.
     """
 
     def __init__(
-        self, database: Database, location: str, artifacts_dir: Path, *, clock: Callable[[], datetime] = _now
+        self,
+        database: Database,
+        location: str,
+        artifacts_dir: Path,
+        *,
+        clock: Callable[[], datetime] = _now,
+        lease_s: float = LEASE_S,
     ) -> None:
         self.location = location
         self.artifacts_dir = artifacts_dir
         self.database = database
-        self.runs = RunRepository(database, clock=clock)
-        self.telemetry = TelemetryRepository(database)
-        self.traces = TraceRepository(database, clock=clock)
+        self._clock = clock
+        fence = Fence(database)
+        self.telemetry = TelemetryRepository(database, fence)
+        self.traces = TraceRepository(database, fence, clock=clock)
+        self.reports = ReportRepository(database, clock=clock)
+        self.runs = RunRepository(Parts(database, fence, self.telemetry, self.traces, artifacts_dir, clock, lease_s))
 
     def workspace(self, run_id: str) -> Path:
         """Return the folder for the files of a run, made if it is missing.
@@ -66,12 +77,13 @@ class Store:
         Raises:
             StoreError: It cannot be made.
         """
-        folder = self.artifacts_dir / run_id
-        if not _RUN_ID.fullmatch(run_id):
-            raise StoreError(f"{run_id!r} cannot be a run id: use letters, digits, '.', '_' and '-', 128 at most")
-        with store_faults(str(folder), "make the folder of a run's files"):
-            folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return make_workspace(self.database, self.artifacts_dir, run_id, self._clock)
+
+    def gc(
+        self, *, older_than: timedelta | None = None, keep_last: int | None = None, dry_run: bool = True
+    ) -> Collected:
+        """Remove runs that are not kept any more, and what belongs to no run; see `runs.gc`."""
+        return self.runs.gc(older_than=older_than, keep_last=keep_last, dry_run=dry_run)
 
     def close(self) -> None:
         """Close every connection; closing twice does no harm."""
@@ -87,7 +99,11 @@ class Store:
 
 
 def open_store(
-    url_or_path: str | Path | None = None, *, create: bool = True, clock: Callable[[], datetime] = _now
+    url_or_path: str | Path | None = None,
+    *,
+    create: bool = True,
+    clock: Callable[[], datetime] = _now,
+    lease_s: float = LEASE_S,
 ) -> Store:
     """Open a store, made or brought up to date where that is needed.
 
@@ -96,6 +112,7 @@ def open_store(
             CRUCIBLE_STORE, or `.crucible` in the working directory.
         create: Whether a store that does not exist is made.
         clock: Returns the current time, aware.
+        lease_s: How long a run counts as living after the last sign of life, where its process cannot be seen; seconds.
 
     Raises:
         StoreError: There is none and `create` is false; or it cannot be opened: a file is in the way, the disk is full
@@ -104,11 +121,16 @@ def open_store(
     """
     wanted = url_or_path or os.environ.get(ENVIRONMENT) or DEFAULT_FOLDER
     if isinstance(wanted, str) and "://" in wanted:
-        return _open_server(wanted, clock)
-    return _open_folder(Path(wanted).expanduser(), create=create, clock=clock)
+        found = _open_server(wanted)
+    else:
+        found = _open_folder(Path(wanted).expanduser(), create=create)
+    return Store(*found, clock=clock, lease_s=lease_s)
 
 
-def _open_folder(folder: Path, *, create: bool, clock: Callable[[], datetime]) -> Store:
+_Found = tuple[Database, str, Path]  # the database, what opens it again, the folder of the files
+
+
+def _open_folder(folder: Path, *, create: bool) -> _Found:
     file = folder / FILE_NAME
     with store_faults(str(folder), "open the store"):
         if folder.exists() and not folder.is_dir():
@@ -131,10 +153,10 @@ def _open_folder(folder: Path, *, create: bool, clock: Callable[[], datetime]) -
         raise
     if version is None:
         sync_folder(folder)
-    return Store(database, str(folder), artifacts, clock=clock)
+    return database, str(folder), artifacts
 
 
-def _open_server(text: str, clock: Callable[[], datetime]) -> Store:
+def _open_server(text: str) -> _Found:
     try:
         url = make_url(text)
     except ArgumentError as error:
@@ -151,7 +173,7 @@ def _open_server(text: str, clock: Callable[[], datetime]) -> Store:
     except BaseException:
         database.close()
         raise
-    return Store(database, location, artifacts, clock=clock)
+    return database, location, artifacts
 
 
 _EXPECTED = f"expected a folder, or postgresql://user:password@host/database (--store or {ENVIRONMENT})"

@@ -1,7 +1,7 @@
 """Which process owns a run, and whether that process still lives.
 
 A process id alone is not enough, since it is given out again: it travels with the moment the process started, the boot
-and the PID namespace. Of another machine nothing can be known, so its runs count as living.
+and the PID namespace. Of another machine or container nothing can be known from here: there the lease decides.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-__all__ = ["Owner", "current_owner"]
+__all__ = ["Fate", "Owner", "current_owner"]
+
+Fate = Literal["alive", "gone", "unseen"]
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -28,18 +31,16 @@ class Owner(msgspec.Struct, frozen=True):
     host: str
     started: str = ""
 
-    def is_alive(self) -> bool:
-        """Return whether the process still runs; True where nobody can tell from here."""
+    def fate(self) -> Fate:
+        """Return what became of the process; `unseen` where nobody can tell from here."""
         if self.host != socket.gethostname():
-            return True
+            return "unseen"
         here, there = _started(os.getpid()).split("/"), self.started.split("/")
         if len(here) == len(there) == 3:
-            if here[0] != there[0]:
-                return False  # the machine was booted since
-            if here[1] != there[1]:
-                return True  # another container: its processes cannot be seen
-            return _started(self.pid) == self.started
-        return os.name != "posix" or _exists(self.pid)
+            if here[:2] != there[:2]:  # booted since, or another machine of that name, or another container
+                return "unseen"
+            return "alive" if _started(self.pid) == self.started else "gone"
+        return "alive" if os.name != "posix" or _exists(self.pid) else "gone"
 
 
 def current_owner() -> Owner:

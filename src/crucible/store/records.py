@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
+from crucible.ir import Difference
 from crucible.pipeline.records import Failure, RunStatus
-from crucible.store.difference import Difference
 from crucible.store.owner import Owner
 
-__all__ = ["RunComparison", "StoredChain", "StoredEvent", "StoredRun"]
+__all__ = ["RunComparison", "StoredChain", "StoredEvent", "StoredReport", "StoredRun"]
 
 
 class StoredRun(msgspec.Struct, frozen=True):
@@ -27,6 +27,7 @@ class StoredRun(msgspec.Struct, frozen=True):
         attempt: 1, and one more for every resume.
         failure: Why it failed.
         owner: The process that ran it last.
+        lease_expires_at: ISO 8601 UTC; a living owner renews it before. None for runs of Crucible's first version.
         provenance: Versions, seed, command, as they were at the first start.
         experiment: The whole document.
     """
@@ -41,6 +42,7 @@ class StoredRun(msgspec.Struct, frozen=True):
     attempt: int
     failure: Failure | None
     owner: Owner
+    lease_expires_at: str | None
     provenance: dict[str, Any]
     experiment: dict[str, Any]
 
@@ -101,3 +103,21 @@ class StoredChain(msgspec.Struct, frozen=True):
     name: str
     created_at: str
     events: list[dict[str, Any]]
+
+
+class StoredReport(msgspec.Struct, frozen=True):
+    """A report that is kept as text; `reports.load` has the text.
+
+    Args:
+        name: Its name.
+        format: Such as `markdown`.
+        media_type: Such as `text/markdown`.
+        characters: Length of its text.
+        saved_at: ISO 8601 UTC.
+    """
+
+    name: str
+    format: str
+    media_type: str
+    characters: int
+    saved_at: str

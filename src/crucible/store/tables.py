@@ -4,17 +4,21 @@ Texts named `*_json` hold JSON (see `codec`); times are ISO 8601 UTC with micros
 `*_ns` are integers of nanoseconds, wall clock since 1970 for `timestamp_ns`.
 
     experiments        one row a distinct document: sha256 of its canonical JSON, its id, the JSON
-    runs               one row a run: document, status (running completed failed cancelled interrupted), owner process
+    runs               one row a run: document, status (running completed failed cancelled interrupted), owner and lease
     stage_records      one row a (run, stage_index, attempt): status, reason, start, duration, error
     context_deltas     what a completed stage added to the context: metrics, outputs, assigns
     artifacts          what a completed stage added in files: path below the run's workspace, sha256, size
+    artifact_inputs    which artifacts an artifact was made from; a NULL sha256: the run had none of that name
+    reports            rendered reports by (run, name, format), as text
+    workspaces         the folders for files of runs that this store made; one without a run is left over
     telemetry_events   one row an event of a run, in order of `id`
     telemetry_series   one row a (run, series name); points refer to its `id`
     telemetry_points   one row a (series, step): a repeated step replaces the value; a NULL value is NaN
     trace_chains       one row a causal chain of a run
     trace_events       one row a trace event, in order of `id`; a known event_id is replaced
 
-Telemetry and traces have no foreign key to `runs`: a recording may begin before the run's row and live without one.
+Telemetry and traces have no foreign key to `runs`: a recording may begin before the run's row. What is left without a
+run for an hour is removed by `gc`.
 """
 
 from __future__ import annotations
@@ -35,10 +39,12 @@ from sqlalchemy import (
 )
 
 __all__ = [
+    "artifact_inputs",
     "artifacts",
     "context_deltas",
     "experiments",
     "metadata",
+    "reports",
     "runs",
     "stage_records",
     "telemetry_events",
@@ -46,6 +52,7 @@ __all__ = [
     "telemetry_series",
     "trace_chains",
     "trace_events",
+    "workspaces",
 ]
 
 metadata = MetaData(
@@ -85,6 +92,7 @@ runs = Table(
     Column("owner_pid", BigInteger, nullable=False),
     Column("owner_host", Text, nullable=False),
     Column("owner_started", Text, nullable=False),
+    Column("lease_expires_at", Text),
 )
 
 stage_records = Table(
@@ -119,9 +127,43 @@ artifacts = Table(
     Column("stage_index", Integer, primary_key=True, autoincrement=False),
     Column("name", Text, primary_key=True),
     Column("path", Text, nullable=False),
-    Column("sha256", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
     Column("size_bytes", BigInteger, nullable=False),
     Column("media_type", Text, nullable=False),
+)
+
+artifact_inputs = Table(
+    "artifact_inputs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("stage_index", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("input_name", Text, primary_key=True),
+    Column("input_sha256", String(64)),
+    ForeignKeyConstraint(
+        ["run_id", "stage_index", "name"],
+        ["artifacts.run_id", "artifacts.stage_index", "artifacts.name"],
+        ondelete="CASCADE",
+    ),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("format", Text, primary_key=True),
+    Column("media_type", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("saved_at", Text, nullable=False),
+)
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("made_at", Text, nullable=False),
 )
 
 telemetry_events = Table(

@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
 from crucible.errors import StoreError
 from crucible.store import tables
 from crucible.store.codec import decode
 from crucible.store.engine import Database
+from crucible.store.fence import Fence
+from crucible.store.happened import EventRow, PointRow
 from crucible.store.records import StoredEvent
 
-__all__ = ["EventRow", "PointRow", "TelemetryRepository"]
-
-EventRow = tuple[str, str, int, str | None, int | None, str | None, str | None, str, str]
-"""run_id, name, timestamp_ns, stage, stage_index, span_id, parent_span_id, measurements_json, metadata_json."""
-
-PointRow = tuple[str, str, int, float, int]
-"""run_id, series, step, value, timestamp_ns."""
+__all__ = ["TelemetryRepository"]
 
 _events, _series, _points = tables.telemetry_events, tables.telemetry_series, tables.telemetry_points
 
@@ -35,11 +31,17 @@ class TelemetryRepository:
 
     Args:
         database: The open database.
+        fence: Which runs are this process's to write.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fence: Fence) -> None:
         self._database = database
+        self._fence = fence
         self._series_ids: dict[tuple[str, str], int] = {}  # only what is committed
+        self._insert_event = database.insert_text(_events)
+        self._insert_point = database.insert_text(_points, ["series_id", "step"])
+        self._insert_series = database.insert_text(_series, ["run_id", "name"], replace=False)
+        self._find_series = database.text(f"SELECT id FROM {_series.name} WHERE run_id = ? AND name = ?")  # noqa: S608  # our own name
 
     def write_events(self, events: Sequence[EventRow], points: Sequence[PointRow] = ()) -> None:
         """Append events and put points in one transaction.
@@ -51,23 +53,42 @@ class TelemetryRepository:
             points: A later one replaces an earlier one of the same run, series and step.
 
         Raises:
-            StoreError: It could not be written; then nothing of it was.
+            StoreError: It could not be written, or a run was claimed by another process; then nothing of it was.
         """
-        marks = self._database.placeholders
+        with self._database.writer.transaction("save telemetry") as cursor:
+            for run_id in {row[0] for row in (*events, *points)}:
+                self._fence.check_held(cursor, run_id)
+            fresh = self.put(cursor, events, points)
+        self.remember(fresh)
+
+    def put(self, cursor: Any, events: Sequence[EventRow], points: Sequence[PointRow]) -> Mapping[tuple[str, str], int]:
+        """Write what `write_events` does inside a transaction of the database's `writer`.
+
+        Returns:
+            The series that are new, for `remember` once the transaction has ended well.
+        """
+        if events:
+            cursor.executemany(self._insert_event, events)
         fresh: dict[tuple[str, str], int] = {}
-        with self._database.writing("save telemetry", synced=False) as connection:
-            if events:
-                connection.exec_driver_sql(_INSERT_EVENTS + marks(9), list(events))
-            if points:
-                rows: list[tuple[int, int, float | None, int]] = []
-                for run_id, name, step, value, timestamp_ns in points:
-                    key = (run_id, name)
-                    series_id = self._series_ids.get(key) or fresh.get(key)
-                    if series_id is None:
-                        series_id = fresh[key] = self._series_id(connection, *key)
-                    rows.append((series_id, step, None if math.isnan(value) else value, timestamp_ns))
-                connection.exec_driver_sql(_INSERT_POINTS + marks(4) + _REPLACE_POINT, rows)
+        if points:
+            rows: list[tuple[int, int, float | None, int]] = []
+            for run_id, name, step, value, timestamp_ns in points:
+                key = (run_id, name)
+                series_id = self._series_ids.get(key) or fresh.get(key)
+                if series_id is None:
+                    series_id = fresh[key] = self._series_id(cursor, key)
+                rows.append((series_id, step, None if math.isnan(value) else value, timestamp_ns))
+            cursor.executemany(self._insert_point, rows)
+        return fresh
+
+    def remember(self, fresh: Mapping[tuple[str, str], int]) -> None:
+        """Take the ids of series that were committed."""
         self._series_ids.update(fresh)
+
+    def forget(self, run_id: str) -> None:
+        """Forget the ids of series of a run that was deleted."""
+        for key in [key for key in self._series_ids if key[0] == run_id]:
+            del self._series_ids[key]
 
     def series(self, run_id: str) -> list[str]:
         """Return the names of a run's series, sorted.
@@ -125,21 +146,10 @@ class TelemetryRepository:
             rows = connection.execute(query.order_by(_events.c.id.desc()).limit(limit)).all()
         return [_stored(row) for row in reversed(rows)]
 
-    def _series_id(self, connection: Connection, run_id: str, name: str) -> int:
-        insert = self._database.upsert(_series, ["run_id", "name"], replace=False)
-        connection.execute(insert, {"run_id": run_id, "name": name})
-        return connection.execute(_find_series(run_id, name)).scalar_one()
-
-
-def _columns(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
-_INSERT_EVENTS = f"INSERT INTO {_events.name} ({_columns(c.name for c in _events.columns if c.name != 'id')}) VALUES "  # noqa: S608  # our own names
-_INSERT_POINTS = f"INSERT INTO {_points.name} ({_columns(c.name for c in _points.columns)}) VALUES "  # noqa: S608  # our own names
-_REPLACE_POINT = (
-    " ON CONFLICT (series_id, step) DO UPDATE SET value = excluded.value, timestamp_ns = excluded.timestamp_ns"
-)
+    def _series_id(self, cursor: Any, key: tuple[str, str]) -> int:
+        cursor.execute(self._insert_series, key)
+        cursor.execute(self._find_series, key)
+        return cursor.fetchone()[0]
 
 
 def _find_series(run_id: str, name: str) -> Any:

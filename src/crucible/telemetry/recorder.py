@@ -1,35 +1,30 @@
 """Keeps what happens in a run, off the thread on which it happens.
 
-The handler copies the event into a queue, and a thread of its own writes many at once. The queue is bounded: when it
-is full the emitter waits, and nothing is dropped. A write that failed is never forgotten: from then on every `flush`
-raises, and nothing more is queued.
+The handler copies the event into a queue, and a thread of its own writes many at once. Who needs them durable now does
+not wait for that thread, but writes what waits itself: `flush`, or `drained` to write it together with something else.
+The queue is bounded: when it is full the emitter waits, and nothing is dropped. A write that failed is never forgotten:
+from then on every `flush` raises, and nothing more is queued.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from crucible import events
 from crucible.errors import StoreError
-from crucible.store import Store
+from crucible.store import EventRow, PointRow, Store
 from crucible.telemetry.series import SeenEvent, event_row, points_of, seen
 
 __all__ = ["Recorder"]
 
 _INTERVAL_S = 0.05
 _BATCH = 2_000
-
-
-class _Marker:
-    """A place in the queue; set once all before it is durable, or is known to be lost."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
 
 
 class Recorder:
@@ -39,7 +34,7 @@ class Recorder:
         store: Where to; must stay open until `stop`.
         run_id: The run. Only events emitted inside its scope are recorded.
         capacity: Events that may wait to be written; one more makes its emitter wait.
-        on_failure: Called once, on the writer's thread, when a write failed: the chance to cancel the run at once.
+        on_failure: Called once, on the thread that wrote, when a write failed: the chance to cancel the run at once.
     """
 
     def __init__(
@@ -55,9 +50,11 @@ class Recorder:
         self._capacity = capacity
         self._on_failure = on_failure
         self._handler_id = f"telemetry-{run_id}-{id(self):x}"
-        self._queue: deque[SeenEvent | _Marker] = deque()
+        self._queue: deque[SeenEvent] = deque()
+        self._writing = threading.Lock()  # held by whoever takes from the queue, until what was taken is durable
         self._wake = threading.Event()
         self._room = threading.Condition()
+        self._crowded = 0  # emitters that wait for room
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._closed = False  # nothing is queued any more
@@ -97,19 +94,31 @@ class Recorder:
         Raises:
             StoreError: An event was lost, now or at any time before.
         """
-        thread = self._thread
-        if thread is not None and self._failure is None:
-            marker = _Marker()
-            self._queue.append(marker)
-            self._wake.set()
-            while not marker.reached.wait(1.0):
-                if not thread.is_alive():
-                    break
-        if self._failure is not None:
-            self._told = True
-            message = f"{self._lost} events of run {self._run_id} could not be recorded: {self._failure}"
-            raise StoreError(message) from self._failure
+        with self._writing:
+            self._write_down_to(0)
+        self._raise_if_lost()
         return self._written
+
+    @contextlib.contextmanager
+    def drained(self) -> Generator[tuple[list[EventRow], list[PointRow]]]:
+        """Hand over the rows of what waits, to be written together with something else in one transaction.
+
+        When the block ends well they count as durable; when it raises they wait again. What is more than one batch is
+        written by the recorder itself first.
+
+        Raises:
+            StoreError: An event was lost at any time before.
+        """
+        with self._writing:
+            self._write_down_to(_BATCH)
+            self._raise_if_lost()
+            taken = self._take()
+            try:
+                yield self._rows(taken)
+            except BaseException:
+                self._queue.extendleft(reversed(taken))
+                raise
+            self._written += len(taken)
 
     def stop(self) -> int:
         """Stop listening, make everything durable and end the writer; stopping twice does no harm.
@@ -138,9 +147,11 @@ class Recorder:
             self._queue.append(seen(event))
 
     def _wait_for_room(self) -> None:
-        self._wake.set()
         with self._room:
+            self._crowded += 1
+            self._wake.set()
             self._room.wait_for(lambda: self._closed or len(self._queue) < self._capacity)
+            self._crowded -= 1
 
     # --- on the writer's thread ---
 
@@ -148,30 +159,39 @@ class Recorder:
         while not (self._stopping and not self._queue):
             self._wake.wait(_INTERVAL_S)
             self._wake.clear()
-            while self._queue:
-                self._write_batch()
+            with self._writing:
+                self._write_down_to(0)
 
-    def _write_batch(self) -> None:
-        batch: list[SeenEvent] = []
-        markers: list[_Marker] = []
-        while self._queue and len(batch) < _BATCH:
-            entry = self._queue.popleft()
-            (markers if isinstance(entry, _Marker) else batch).append(entry)  # pyright: ignore[reportArgumentType]  # the two lists split the union
-        with self._room:
-            self._room.notify_all()
-        if batch and self._failure is None:
-            try:
-                rows = [event_row(self._run_id, entry) for entry in batch]
-                points = [point for entry in batch for point in points_of(self._run_id, entry)]
-                self._store.telemetry.write_events(rows, points)
-                self._written += len(batch)
-            except Exception as error:  # noqa: BLE001  # kept, and raised by every flush from now on
-                self._fail(error, len(batch))
-        elif batch:
+    # --- with the lock `_writing` ---
+
+    def _write_down_to(self, waiting: int) -> None:
+        """Write batches until no more than so many of the events wait that do now."""
+        surplus = len(self._queue) - waiting
+        while surplus > 0 and (batch := self._take()):
+            surplus -= len(batch)
+            self._write(batch)
+
+    def _take(self) -> list[SeenEvent]:
+        batch = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH))]
+        if self._crowded:
+            with self._room:
+                self._room.notify_all()
+        return batch
+
+    def _rows(self, batch: list[SeenEvent]) -> tuple[list[EventRow], list[PointRow]]:
+        rows = [event_row(self._run_id, entry) for entry in batch]
+        return rows, [point for entry in batch for point in points_of(self._run_id, entry)]
+
+    def _write(self, batch: list[SeenEvent]) -> None:
+        if self._failure is not None:
             with self._room:
                 self._lost += len(batch)
-        for marker in markers:
-            marker.reached.set()
+            return
+        try:
+            self._store.telemetry.write_events(*self._rows(batch))
+            self._written += len(batch)
+        except Exception as error:  # noqa: BLE001  # kept, and raised by every flush from now on
+            self._fail(error, len(batch))
 
     def _fail(self, error: Exception, lost: int) -> None:
         if not isinstance(error, StoreError):
@@ -184,6 +204,12 @@ class Recorder:
             self._room.notify_all()
         if self._on_failure is not None:
             self._on_failure(error)
+
+    def _raise_if_lost(self) -> None:
+        if self._failure is not None:
+            self._told = True
+            message = f"{self._lost} events of run {self._run_id} could not be recorded: {self._failure}"
+            raise StoreError(message) from self._failure
 
     # --- the end ---
 
@@ -204,6 +230,7 @@ class Recorder:
     def abandon(self) -> None:
         """Forget the run without writing: what a forked child does with the recorder of its parent."""
         self._room = threading.Condition()  # the parent's may have been held by a thread that does not exist here
+        self._writing = threading.Lock()
         self._queue.clear()
         self._thread = None
         self._closed = True

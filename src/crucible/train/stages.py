@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -31,10 +32,16 @@ class SupervisedTrainStage(StageBase):
 
     name: ClassVar[str] = "supervised_train"
     Options: ClassVar[type[BaseModel]] = SupervisedTrainOptions
+    reads: ClassVar[frozenset[str] | None] = frozenset({"training_config"})
 
     def check(self, experiment: Experiment, options: TrainNaming) -> list[tuple[str, str]]:
         """Return what of the document's training cannot be carried out, as (path, message)."""
         return problems(experiment, options)
+
+    def announces(self, experiment: Experiment, options: TrainNaming) -> Mapping[str, Any]:
+        """Say that it leaves nothing that a later stage names."""
+        del experiment, options
+        return {}
 
     def run(self, context: Context, options: TrainNaming) -> Context:
         """Train one adapter.

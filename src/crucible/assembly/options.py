@@ -1,0 +1,66 @@
+"""What a caller may say of a run beside its document; one list for `run`, `arun`, `resume` and `aresume`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+from crucible.ir import did_you_mean
+from crucible.pipeline import Middleware, OptionsMode, Registry
+
+__all__ = ["ResumeOptions", "RunOptions", "require_known"]
+
+
+class ResumeOptions(TypedDict, total=False):
+    """What may be said when a run is resumed, and when it starts.
+
+    Args:
+        store: Folder or database URL; default: `CRUCIBLE_STORE`, or `.crucible` in the working directory.
+        registry: Where stages are found; default: the installed ones.
+        allow_imports: Packages and modules whose code a stage's `module` may name; default: none.
+        middleware: Objects around every attempt at a stage.
+        validate_options: What a mistake in a stage's options does: `error` (the default) refuses the document, `warn`
+            logs it, `off` does not look.
+        trace: Whether to keep why things were done; default: true.
+    """
+
+    store: str | Path | None
+    registry: Registry | None
+    allow_imports: Iterable[str]
+    middleware: Iterable[Middleware]
+    validate_options: OptionsMode
+    trace: bool
+
+
+class RunOptions(ResumeOptions, total=False):
+    """What may be said when a run starts.
+
+    Args:
+        run_id: Id of the run; default: a new one.
+        persist: Whether to keep the run in a store; false: nothing is kept but the files of its workspace, which is a
+            temporary folder. Default: true.
+        assigns: Values that the stages find in the context.
+        source: The file that the document was read from, for the record.
+        command: The command that repeats the run, for the record.
+    """
+
+    run_id: str | None
+    persist: bool
+    assigns: Mapping[str, Any]
+    source: str | None
+    command: str | None
+
+
+def require_known(given: Iterable[str], kind: type[ResumeOptions]) -> None:
+    """Refuse a misspelt option, which a `**options` would take in silence.
+
+    Raises:
+        TypeError: One of them is not an option.
+    """
+    known = [*ResumeOptions.__annotations__, *kind.__annotations__]
+    for name in given:
+        if name not in known:
+            raise TypeError(
+                f'unknown option "{name}"{did_you_mean(name, known)}; known: {", ".join(sorted(set(known)))}'
+            )

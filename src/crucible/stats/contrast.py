@@ -1,0 +1,157 @@
+"""One contrast: a treatment against a baseline, by every test of a plan.
+
+A test that does not apply is a value that says why, beside those that do; nothing is made up in its place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from crucible.errors import DegenerateSample, StatsError
+from crucible.stats.bootstrap import bootstrap_independent, bootstrap_paired
+from crucible.stats.effect_named import effect_named
+from crucible.stats.independent import INDEPENDENT_TESTS, compare
+from crucible.stats.names import TEST_TITLES
+from crucible.stats.omnibus import VARIANCE_EFFECTS
+from crucible.stats.paired import NEED_SPREAD, PAIRED_TESTS, compare_paired
+from crucible.stats.result import TestResult
+from crucible.stats.sides import SideScores
+
+__all__ = ["PAIR_TESTS", "NotTested", "Plan", "Sides", "contrast", "untested"]
+
+_PAIRED_MEANING = {"ttest": "paired_ttest"}
+_INDEPENDENT_MEANING = {"ttest": "welch", "bootstrap": "bootstrap_independent"}
+PAIR_TESTS = tuple(dict.fromkeys((*PAIRED_TESTS, "ttest", *INDEPENDENT_TESTS)))
+"""Canonical names of the tests that compare two columns."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How to compare.
+
+    Args:
+        tests: Names of tests; the first one that applies gives the verdict. `auto`: by the written rules.
+        alpha: Type-I error rate.
+        correction: Name of the correction; it acts where there are several contrasts.
+        level: Level of the intervals.
+        resamples: Of a bootstrap, at least 100.
+        seed: Of a bootstrap.
+        effect: Name of the effect size that is asked for; None: the one that goes with the test.
+    """
+
+    tests: tuple[str, ...] = ("auto",)
+    alpha: float = 0.05
+    correction: str = "holm"
+    level: float = 0.95
+    resamples: int = 10_000
+    seed: int = 0
+    effect: str | None = None
+
+
+class NotTested(msgspec.Struct, frozen=True):
+    """A test that these scores do not allow.
+
+    Args:
+        name: Canonical name of the test.
+        reason: Why, in one clause.
+    """
+
+    name: str
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return name and reason as plain data."""
+        return {"name": self.name, "refused": self.reason}
+
+
+class Sides(msgspec.Struct, frozen=True):
+    """Two columns to compare, and what they are called.
+
+    Args:
+        baseline: Label of the baseline.
+        treatment: Label of the treatment.
+        metric: What the scores are called.
+        scores: Of both, by item id.
+        paired: Whether the scores of one id belong to the same item.
+    """
+
+    baseline: str
+    treatment: str
+    metric: str
+    scores: SideScores
+    paired: bool
+
+    @property
+    def n(self) -> int:
+        """Pairs where the sides are paired, all scores otherwise."""
+        return len(self.scores.baseline) + (0 if self.paired else len(self.scores.treatment))
+
+
+def contrast(sides: Sides, plan: Plan) -> list[TestResult | NotTested]:
+    """Return what each test of the plan says about two columns, in the plan's order; all are of `PAIR_TESTS`."""
+    results: list[TestResult | NotTested] = []
+    for test in plan.tests:
+        try:
+            result = _test(test, sides, plan, is_first=not results)
+        except StatsError as error:
+            results.append(NotTested(test, str(error)))
+            continue
+        named = {"baseline": sides.baseline, "treatment": sides.treatment, "metric": sides.metric}
+        result = msgspec.structs.replace(result, **named, failures=sides.scores.failures)
+        results.append(_with_effect(result, sides, plan))
+    return results
+
+
+def untested(plan: Plan, reason: str) -> list[TestResult | NotTested]:
+    """Return that no test of the plan can be made."""
+    return [NotTested(test, reason) for test in plan.tests]
+
+
+def _test(test: str, sides: Sides, plan: Plan, *, is_first: bool) -> TestResult:
+    base, treated = sides.scores.baseline, sides.scores.treatment
+    rates = {"alpha": plan.alpha, "level": plan.level}
+    draws = {"resamples": plan.resamples, "seed": plan.seed}
+    name = (_PAIRED_MEANING if sides.paired else _INDEPENDENT_MEANING).get(test, test)
+    if not sides.paired and name in INDEPENDENT_TESTS:
+        x, y = list(base.values()), list(treated.values())
+        if name == "bootstrap_independent":
+            return bootstrap_independent(x, y, **rates, **draws)
+        return compare(x, y, test=name, **rates)
+    if name not in PAIRED_TESTS:
+        raise StatsError(f"not applicable: {TEST_TITLES[name]} is for different items, both columns are of the same")
+    if not sides.paired:
+        base, treated = _by_position(sides, name)
+    if name in NEED_SPREAD and base == treated and (not is_first or not sides.paired):
+        raise DegenerateSample("all differences are 0: there is nothing to test")
+    if name == "bootstrap" and base != treated:
+        return bootstrap_paired(base, treated, **rates, **draws)
+    return compare_paired(base, treated, test=name, **rates)
+
+
+def _by_position(sides: Sides, name: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Pair two columns without ids, because the caller asked for a paired test by name."""
+    scores = sides.scores
+    sizes = list(scores.counts["n_attempted"].values())
+    if sizes[0] != sizes[1]:
+        raise StatsError(
+            f"not applicable: {TEST_TITLES[name]} needs pairs, and the groups have {sizes[0]} and {sizes[1]} scores "
+            "without common items"
+        )
+    common = [key for key in scores.baseline if key in scores.treatment]
+    if not common:
+        raise StatsError(f"not applicable: {TEST_TITLES[name]} needs pairs, and the groups have no common items")
+    return {key: scores.baseline[key] for key in common}, {key: scores.treatment[key] for key in common}
+
+
+def _with_effect(result: TestResult, sides: Sides, plan: Plan) -> TestResult:
+    asked = plan.effect
+    if asked is None or asked in VARIANCE_EFFECTS or asked == result.effect.name:
+        return result
+    try:
+        effect = effect_named(asked, result.name, sides.scores, level=plan.level)
+    except StatsError as error:
+        method = f"{result.method}; {asked} was asked for and is not given: {error}"
+        return msgspec.structs.replace(result, method=method)
+    method = f"{result.method}; in place of that effect {asked}, which was asked for"
+    return msgspec.structs.replace(result, effect=effect, method=method)

@@ -1,0 +1,174 @@
+"""What comparing several columns finds: a summary of each, one test of all, and corrected tests of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from crucible.errors import StatsError
+from crucible.ir import did_you_mean
+from crucible.stats.column import Column
+from crucible.stats.contrast import PAIR_TESTS, NotTested, Plan, Sides, contrast, untested
+from crucible.stats.extra import needs_stats
+from crucible.stats.family import Contrasted, family
+from crucible.stats.group_summary import GroupSummary, summarised
+from crucible.stats.omnibus import OMNIBUS_TESTS, VARIANCE_EFFECTS, Omnibus, omnibus_test
+from crucible.stats.scores import FailurePolicy
+from crucible.stats.sides import SideScores, pair_scores, unpaired_scores, values_of
+
+if TYPE_CHECKING:
+    from crucible.stats.sample import FloatArray
+
+__all__ = ["GroupComparison", "compare_columns", "unknown_group"]
+
+Values = Mapping[str, Mapping[str, float]]
+
+
+class GroupComparison(msgspec.Struct, frozen=True):
+    """What comparing groups found; every difference is treatment minus baseline.
+
+    Args:
+        groups: Each group by itself, in the order given.
+        omnibus: Tests of all groups at once; empty where none was called for.
+        contrasts: Pairs of groups, corrected for each other.
+        not_tested: Why no pair was tested; empty if any was.
+    """
+
+    groups: tuple[GroupSummary, ...]
+    omnibus: tuple[Omnibus | NotTested, ...] = ()
+    contrasts: tuple[Contrasted, ...] = ()
+    not_tested: str = ""
+
+    @property
+    def wording(self) -> str:
+        """All results, one sentence each."""
+        tests = [one.wording for one in self.omnibus if isinstance(one, Omnibus)]
+        pairs = [one.wording for one in self.contrasts]
+        return " ".join(part for part in (*tests, *pairs, self.not_tested) if part)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data; groups by label."""
+        return {
+            "groups": {one.label: msgspec.to_builtins(one) for one in self.groups},
+            "omnibus": [one.to_dict() for one in self.omnibus],
+            "contrasts": [one.to_dict() for one in self.contrasts],
+            "not_tested": self.not_tested or None,
+        }
+
+
+@needs_stats
+def compare_columns(
+    columns: Sequence[Column],
+    plan: Plan,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    policy: FailurePolicy = FailurePolicy.EXCLUDE,
+    metric: str = "score",
+) -> GroupComparison:
+    """Compare columns of outcomes.
+
+    Args:
+        columns: In the order of the report.
+        plan: How to compare, in canonical words.
+        pairs: Labels of baseline and treatment of each comparison.
+        policy: What becomes of failed items.
+        metric: What the scores are called.
+
+    Raises:
+        StatsError: A label is unknown, some columns are by item and others are not, or an item failed under `abort`.
+    """
+    by_label = {column.label: column for column in columns}
+    for label in (label for pair in pairs for label in pair if label not in by_label):
+        raise StatsError(unknown_group(label, list(by_label)))
+    if len({column.by_item for column in columns}) > 1:
+        bare = ", ".join(column.label for column in columns if not column.by_item)
+        raise StatsError(f"some groups are by item and these are not: {bare}; give items for all groups, or for none")
+    values = {column.label: values_of(column.outcomes, policy, column.label) for column in columns}
+    summaries = tuple(summarised(column, values[column.label], plan.level) for column in columns)
+    if len(columns) < 2:
+        alone = f'one group, "{columns[0].label}"' if columns else "no groups"
+        return GroupComparison(summaries, not_tested=f"{alone}: a comparison needs two")
+    pairwise = msgspec.structs.replace(plan, tests=tuple(t for t in plan.tests if t in PAIR_TESTS) or ("auto",))
+    sides = [_sides(by_label[a], by_label[b], policy, metric) for a, b in pairs]
+    results = [
+        contrast(side, pairwise) if isinstance(side, Sides) else untested(pairwise, side.reason) for side in sides
+    ]
+    known = [side if isinstance(side, Sides) else side.sides for side in sides]
+    return GroupComparison(
+        summaries, _all_at_once(columns, values, plan, metric), tuple(family(known, results, plan.correction))
+    )
+
+
+def unknown_group(label: str, labels: Sequence[str]) -> str:
+    """Return what to say of a label that no group has."""
+    return f'no group is called "{label}"{did_you_mean(label, labels)}; they are: {", ".join(labels) or "none"}'
+
+
+class _Unpaired(msgspec.Struct, frozen=True):
+    """Sides that share some items and not all: neither the same items nor different ones."""
+
+    sides: Sides
+    reason: str
+
+
+def _sides(base: Column, treated: Column, policy: FailurePolicy, metric: str) -> Sides | _Unpaired:
+    names = (base.label, treated.label)
+    if not (base.by_item and base.outcomes.keys() & treated.outcomes.keys()):
+        scores = unpaired_scores(base.outcomes, treated.outcomes, policy, names)
+        return Sides(*names, metric, scores, paired=False)
+    try:
+        scores = pair_scores(base.outcomes, treated.outcomes, policy, names)
+    except StatsError as error:
+        return _Unpaired(Sides(*names, metric, SideScores({}, {}, {}, ""), paired=True), str(error))
+    return Sides(*names, metric, scores, paired=True)
+
+
+def _all_at_once(columns: Sequence[Column], values: Values, plan: Plan, metric: str) -> tuple[Omnibus | NotTested, ...]:
+    """Make the tests of all groups that were named; without a name, one where there are three groups or more."""
+    named = [test for test in plan.tests if test in OMNIBUS_TESTS]
+    if not named and len(columns) < 3 and plan.effect not in VARIANCE_EFFECTS:
+        return ()
+    items = [column.outcomes.keys() for column in columns]
+    done: list[Omnibus | NotTested] = []
+    for test in named or ["auto"]:
+        try:
+            is_paired = _are_paired(test, columns)
+            groups, failures = _complete(values, items) if is_paired else _all(values, sum(map(len, items)))
+            found = omnibus_test(groups, test, paired=is_paired, effect=plan.effect, alpha=plan.alpha, level=plan.level)
+        except StatsError as error:
+            done.append(NotTested(test, str(error)))
+        else:
+            done.append(msgspec.structs.replace(found, metric=metric, failures=failures))
+    return tuple(done)
+
+
+def _are_paired(test: str, columns: Sequence[Column]) -> bool:
+    items = [column.outcomes.keys() for column in columns]
+    if not columns[0].by_item:  # by position, because the caller asked for this test by name
+        return test == "friedman" and len({len(keys) for keys in items}) == 1
+    if all(keys == items[0] for keys in items):
+        return True
+    if any(a & b for a, b in combinations(items, 2)):
+        raise StatsError("the groups have some items in common and not all: evaluate all on the same items")
+    return False
+
+
+def _complete(values: Values, items: Sequence[Any]) -> tuple[dict[str, FloatArray], str]:
+    """Return the scores of the items that every group has one for."""
+    import numpy as np
+
+    kept = [key for key in items[0] if all(key in one for one in values.values())]
+    left = len(items[0]) - len(kept)
+    failures = f"{left} of {len(items[0])} items were left out because they failed in a group" if left else ""
+    return {label: np.array([one[key] for key in kept], dtype=np.float64) for label, one in values.items()}, failures
+
+
+def _all(values: Values, items: int) -> tuple[dict[str, FloatArray], str]:
+    import numpy as np
+
+    groups = {label: np.array(list(one.values()), dtype=np.float64) for label, one in values.items()}
+    left = items - sum(map(len, groups.values()))
+    return groups, f"{left} of {items} items were left out because they failed" if left else ""

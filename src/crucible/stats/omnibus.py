@@ -1,0 +1,169 @@
+"""Do several groups differ at all: analyses of variance, Kruskal and Wallis's test, Friedman's test.
+
+An omnibus test says that some groups differ, not which: that is for the corrected comparisons of pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
+
+from crucible.errors import StatsError, TooFewSamples
+from crucible.stats.extra import versions
+from crucible.stats.names import TEST_TITLES
+from crucible.stats.omnibus_tests import OMNIBUS, Found, varies
+from crucible.stats.result import Effect, Verdict
+from crucible.stats.sample import is_binary
+from crucible.stats.variance_share import eta_squared, omega_squared, sums_of_squares
+from crucible.stats.wording import show_number, show_p
+
+if TYPE_CHECKING:
+    from crucible.stats.sample import FloatArray
+
+__all__ = ["OMNIBUS_TESTS", "VARIANCE_EFFECTS", "Omnibus", "omnibus_test"]
+
+OMNIBUS_TESTS = tuple(OMNIBUS)
+"""Canonical names of the tests of all groups at once."""
+
+VARIANCE_EFFECTS = ("eta_squared", "omega_squared")
+"""Effect sizes of all groups at once that can be asked for."""
+
+
+class Omnibus(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of comparing all groups at once.
+
+    Args:
+        name: Canonical name of the test.
+        statistic: F, H or chi squared; `method` says which.
+        df: Degrees of freedom between groups.
+        df_within: Degrees of freedom within groups; None where the test has none.
+        p: P-value, 0 to 1.
+        effect: Size of the effect of all groups; its interval is None where none is known, and `method` says so.
+        n: Scores in all groups together; items, where the groups are of the same items.
+        groups: Labels of the groups, in the order given.
+        assumptions: What has to hold for the p-value to mean what it says.
+        method: The test, the effect and the rule that chose them, in words.
+        alpha: Type-I error rate at which `verdict` is given.
+        versions: Versions of the packages that computed it.
+        metric: What the scores are called.
+        failures: One clause on items that failed or were left out; empty if none did.
+    """
+
+    name: str
+    statistic: float
+    df: float
+    p: float
+    effect: Effect
+    n: int
+    groups: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    method: str
+    alpha: float
+    versions: dict[str, str]
+    df_within: float | None = None
+    metric: str = "score"
+    failures: str = ""
+
+    _SIGNS: ClassVar[dict[str, str]] = {"kruskal": "H", "friedman": "chi squared"}
+
+    @property
+    def verdict(self) -> Verdict:
+        """`difference` where the p-value is below alpha."""
+        return Verdict.DIFFERENCE if self.p < self.alpha else Verdict.NO_DIFFERENCE_FOUND
+
+    @property
+    def wording(self) -> str:
+        """The result in one sentence that claims no more than the numbers do."""
+        df = f"{self.df:.6g}" if self.df_within is None else f"{self.df:.6g}, {self.df_within:.4g}"
+        test = (
+            f"{TEST_TITLES[self.name]}, {self._SIGNS.get(self.name, 'F')}({df}) = {show_number(self.statistic, 3)}, "
+            f"{show_p(self.p, self.alpha)}"
+        )
+        where = f"between {len(self.groups)} groups in {self.metric}: {test}"
+        if self.verdict is Verdict.DIFFERENCE:
+            parts = [f"A difference was found {where}", "which groups differ is for the comparisons of pairs to say"]
+        else:
+            parts = [f"No difference found {where}", "this is no proof that the groups are equal"]
+        return "; ".join([*parts, self.failures] if self.failures else parts) + "."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data, `verdict` and `wording` included."""
+        return {**msgspec.to_builtins(self), "verdict": self.verdict.value, "wording": self.wording}
+
+
+def omnibus_test(
+    groups: Mapping[str, FloatArray],
+    test: str = "auto",
+    *,
+    paired: bool = False,
+    effect: str | None = None,
+    alpha: float = 0.05,
+    level: float = 0.95,
+) -> Omnibus:
+    """Compare all groups at once.
+
+    The rule of `test="auto"`: the same items in every group: Friedman's test. Otherwise, where every score is 0 or 1
+    or a group does not vary: Kruskal and Wallis's test. Otherwise Welch's analysis of variance, which does not assume
+    equal variances.
+
+    Args:
+        groups: At least two columns by label; where `paired`, of the same length and in the same order of items.
+        test: `auto`, or one of `OMNIBUS_TESTS`, to force a test.
+        paired: Whether the groups are of the same items.
+        effect: One of `VARIANCE_EFFECTS`; None: the one that goes with the test.
+        alpha: Type-I error rate of the verdict.
+        level: Level of the effect's interval.
+
+    Raises:
+        StatsError: The test does not apply to such groups.
+        TooFewSamples: A group has fewer than two scores.
+        DegenerateSample: The scores do not vary where the test needs it.
+    """
+    for label, column in groups.items():
+        if len(column) < 2:
+            raise TooFewSamples(f'a comparison of groups needs at least 2 scores a group, "{label}" has {len(column)}')
+    columns = list(groups.values())
+    name, why = _choose(columns, paired=paired) if test == "auto" else (test, "named by the caller")
+    if paired != (name == "friedman"):
+        kind = "groups of the same items: use friedman" if paired else "groups of different items: use kruskal"
+        raise StatsError(f"not applicable: {TEST_TITLES[name]} is not for {kind}")
+    found = OMNIBUS[name](columns, level)
+    size, note = _effect(found, columns, effect)
+    return Omnibus(
+        name=name,
+        statistic=found.statistic,
+        df=len(columns) - 1.0,
+        df_within=found.df_within,
+        p=min(1.0, found.p),
+        effect=size,
+        n=len(columns[0]) if paired else sum(map(len, columns)),
+        groups=tuple(groups),
+        assumptions=found.assumptions,
+        method=f"{found.method}{note}; {why}",
+        alpha=alpha,
+        versions=versions(*(("statsmodels",) if name == "welch_anova" else ())),
+    )
+
+
+def _choose(columns: list[FloatArray], *, paired: bool) -> tuple[str, str]:
+    if paired:
+        return "friedman", "chosen because every group is of the same items"
+    if is_binary(*columns):
+        return "kruskal", "chosen because every score is 0 or 1, where it is the chi-squared test times (n - 1) / n"
+    if not all(map(varies, columns)):
+        return "kruskal", "chosen because a group does not vary, which no analysis by variances can use"
+    return "welch_anova", "chosen because the groups are of different items and the scores are not all 0 or 1"
+
+
+def _effect(found: Found, columns: list[FloatArray], asked: str | None) -> tuple[Effect, str]:
+    """Return the effect size that was asked for, or that of the test, and what `method` says of it."""
+    if asked not in VARIANCE_EFFECTS or found.effect.name == asked:
+        return found.effect, ""
+    title = asked.replace("_", " ")
+    if found.effect.name == "kendalls_w":
+        return found.effect, f"; {title} was asked for and is not given: it is for groups of different items"
+    squares = sums_of_squares(columns)
+    effect = eta_squared(squares) if asked == "eta_squared" else omega_squared(squares)
+    return effect, f"; in place of that effect {title}, which was asked for, without interval"

@@ -1,0 +1,123 @@
+"""Sizes of effect of several groups: the share of the variance that the groups explain.
+
+Only eta squared of groups with equal variances has an interval: the one by the non-central F distribution. The others
+come without one, and the results that carry them say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from crucible.errors import DegenerateSample, TooFewSamples
+from crucible.ir import Interval
+from crucible.stats.result import Effect
+
+if TYPE_CHECKING:
+    from crucible.stats.sample import FloatArray
+
+__all__ = ["SumsOfSquares", "eta_squared", "omega_squared", "sums_of_squares"]
+
+
+class SumsOfSquares(msgspec.Struct, frozen=True):
+    """How the variation of all scores splits.
+
+    Args:
+        between: Of the groups' means around the mean of all, at least 0.
+        within: Of the scores around their group's mean, at least 0; not both are 0.
+        groups: Number of groups, at least 2.
+        n: Scores in all groups together, more than groups.
+    """
+
+    between: float
+    within: float
+    groups: int
+    n: int
+
+
+def sums_of_squares(columns: Sequence[FloatArray]) -> SumsOfSquares:
+    """Return the sums of squares of at least two groups.
+
+    Raises:
+        TooFewSamples: No group has more than one score.
+        DegenerateSample: All scores are the same.
+    """
+    import numpy as np
+
+    together = np.concatenate(columns)
+    n, k = len(together), len(columns)
+    if n <= k:
+        raise TooFewSamples(f"{n} scores in {k} groups: no variance within groups can be estimated")
+    center = float(together.mean())
+    largest = float(np.abs(together).max())
+    if float(np.abs(together - center).max()) <= 1e-13 * largest or largest == 0.0:
+        raise DegenerateSample(f"all {n} scores are {center:.6g}: there is no variance to explain")
+    between = sum(len(column) * (float(column.mean()) - center) ** 2 for column in columns)
+    within = sum(float(((column - column.mean()) ** 2).sum()) for column in columns)
+    return SumsOfSquares(between, within, k, n)
+
+
+def eta_squared(squares: SumsOfSquares, *, level: float | None = None) -> Effect:
+    """Return eta squared: the share of the variation of these scores that the groups explain, 0 to 1.
+
+    It is biased upwards, the more so the fewer scores there are.
+
+    Args:
+        squares: Of the groups.
+        level: Coverage that the interval aims at; None: no interval. It assumes equal variances, as the classical
+            analysis of variance does.
+
+    Source:
+        Cohen (1988), chapter 8; interval: Steiger (2004), Psychological Methods 9(2):164-182, by the non-central F.
+    """
+    value = squares.between / (squares.between + squares.within)
+    if level is None or squares.within == 0.0:
+        return Effect("eta_squared", value)
+    df, df_within = squares.groups - 1, squares.n - squares.groups
+    f = (squares.between / df) / (squares.within / df_within)
+    limits = _noncentrality_limits(f, (df, df_within), level)
+    if limits is None:
+        return Effect("eta_squared", value)
+    low, high = (limit / (limit + squares.n) for limit in limits)
+    return Effect("eta_squared", value, Interval(low, high, level, "non-central F"))
+
+
+def omega_squared(squares: SumsOfSquares) -> Effect:
+    """Return omega squared: an estimate of the share of the variance that the groups explain in the population.
+
+    Less biased than eta squared; below 0 where the groups differ less than chance alone would make them. Without an
+    interval.
+
+    Source:
+        Hays (1963), Statistics for Psychologists; left negative as Okada (2017) recommends, Behaviormetrika 44:467-477.
+    """
+    error = squares.within / (squares.n - squares.groups)
+    total = squares.between + squares.within
+    return Effect("omega_squared", (squares.between - (squares.groups - 1) * error) / (total + error))
+
+
+def _noncentrality_limits(f: float, df: tuple[int, int], level: float) -> tuple[float, float] | None:
+    from scipy import special
+
+    def below(nc: float) -> float:
+        return float(special.ncfdtr(*df, nc, f) if nc > 0.0 else special.fdtr(*df, f))
+
+    low = _falling_root(lambda nc: below(nc) - (1.0 + level) / 2.0)
+    high = _falling_root(lambda nc: below(nc) - (1.0 - level) / 2.0)
+    return None if low is None or high is None else (low, high)
+
+
+def _falling_root(falling: Callable[[float], float]) -> float | None:
+    """Return where a falling function of [0, inf) is 0: 0 if it starts below, None if it cannot be found."""
+    from scipy import optimize
+
+    if falling(0.0) <= 0.0:
+        return 0.0
+    right = 1.0
+    while falling(right) > 0.0 and right < 1e6:
+        right *= 2.0
+    if not falling(right) <= 0.0:  # NaN fails too
+        return None
+    return float(optimize.brentq(falling, 0.0, right, xtol=1e-12, rtol=1e-12))
