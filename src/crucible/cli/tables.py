@@ -143,8 +143,9 @@ def print_places(console: Console, result: RunResult, store: str | None) -> None
     kept = str(result.context.get_assign("provenance", {}).get("store", ""))
     places.append(("store", f"{relative(kept)}  ({hint('runs show', result.run_id, store)})"))
     console.print()
+    width = max(len(kind) for kind, _ in places)
     for kind, where in places:
-        console.print(Text(f"{kind:<18} {where}"), soft_wrap=True)
+        console.print(Text(f"{kind:<{width}}  {where}"), soft_wrap=True)
 
 
 def hint(command: str, run_id: str, store: str | None) -> str:

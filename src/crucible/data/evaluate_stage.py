@@ -133,7 +133,9 @@ class EvaluateStage(StageBase):
             )
         path = context.workspace / "evaluate" / f"{label}.jsonl"
         atomic_write(path, _lines(dataset, result))
-        context = context.add_file(f"scores.{label}", path, media_type="application/jsonl")
+        adapter = f"adapter.{options.model}"
+        tuned = [adapter] if context.has_artifact(adapter) else []
+        context = context.add_file(f"scores.{label}", path, media_type="application/jsonl", made_from=tuned)
         means = {name: summary.to_dict() for name, summary in result.summaries.items()}
         drawn = {
             "model": options.model,

@@ -65,7 +65,8 @@ class FileSink:
         artifact, path = _free(context, delivery, place)
         if not path.exists():
             atomic_write(path, delivery.content)
-        context = context.add_file(artifact, path, media_type=delivery.media_type)
+        read = [name for name in context.artifacts if name.startswith(("scores.", "history."))]
+        context = context.add_file(artifact, path, media_type=delivery.media_type, made_from=read)
         kept = context.artifacts[artifact].path
         return context.add_output(delivery.record("file", artifact=artifact, path=kept))
 
