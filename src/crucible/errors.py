@@ -7,7 +7,7 @@ expected and what to do. Foreign errors are mapped to these at the border of the
     ├── SpecError(ValueError)          one problem in a document: .path .code
     ├── ContractError(RuntimeError)    a stage or a caller broke an agreement of the pipeline
     ├── StageError(RuntimeError)       a stage failed: .run_id .stage
-    │   └── StageTimeout
+    │   └── StageTimeout(TimeoutError)
     ├── BackendError(RuntimeError)     a model could not answer: .backend .attempts .is_retryable
     │   ├── RateLimited
     │   ├── BackendTimeout
@@ -137,7 +137,7 @@ class StageError(CrucibleError, RuntimeError):
         self.stage = stage
 
 
-class StageTimeout(StageError):
+class StageTimeout(StageError, TimeoutError):
     """A stage took longer than its `timeout_s`.
 
     Args:
@@ -146,6 +146,8 @@ class StageTimeout(StageError):
         stage: The stage's name with its place.
         is_stopped: Whether it has stopped; one that still runs is never tried again.
     """
+
+    __new__ = TimeoutError.__new__  # unpickling asks the class; that of `RuntimeError` would refuse
 
     def __init__(self, message: str, *, run_id: str = "", stage: str = "", is_stopped: bool = True) -> None:
         super().__init__(message, run_id=run_id, stage=stage)

@@ -56,6 +56,77 @@ def test_stage_options_are_checked_even_when_the_document_does_not_fit(tmp_path:
     assert "pipeline[0].options.strict: strict must be a boolean, got 3" in found
 
 
+def test_a_wrong_type_does_not_hide_what_is_refused(tmp_path: Path) -> None:
+    """Backend, parts that nothing carries out and what a stage cannot do are told with it, in one list."""
+    path = write(
+        tmp_path,
+        """
+id: e
+backend: {id: tinkr}
+pipeline: [{name: data_load, timeout_s: soon}, {name: supervised_train, options: {rank: 0}}]
+training_config: {id: t, model_ref: {id: m}, dataset_ref: {name: tickets}, epochs: ten, optimizer: sgd}
+reliability: {ensemble: {strategy: majority, models: [a]}}
+""",
+    )
+    found = complaints(path)
+    assert [line.partition(": ")[0] for line in found] == [
+        "backend.id",
+        "pipeline[0].timeout_s",
+        "pipeline[1].options.rank",
+        "reliability.ensemble",
+        "training_config.epochs",
+    ]
+    found = complaints(path, "pipeline[1].options={}")
+    assert [line.partition(": ")[0] for line in found][-2:] == ["training_config.epochs", "training_config.optimizer"]
+
+
+def test_of_a_place_that_does_not_fit_nothing_else_is_said(tmp_path: Path) -> None:
+    """What is missing or of a wrong form is one problem, however much leans on it; the rest is told as ever."""
+    path = write(
+        tmp_path,
+        """
+id: e
+backend: {id: [local], endpoint_url: x}
+pipeline: [{name: data_load}, {name: supervised_train}, {name: report}]
+dataset: {provider: kaggle}
+training_config: {id: t, model_ref: 7, dataset_ref: {name: tickets}, device: tpu}
+outputs: [{name: a}, 3, {name: c, formats: [pdf]}]
+model_version: {id: v, model_id: m}
+tags: [1, 2]
+reliability: {ensemble: {strategy: weighted, models: [a.b], weights: {a.b: x}}, feedback: {enabled: 1}}
+""",
+    )
+    found = complaints(path)
+    assert [line.partition(": ")[0] for line in found] == [
+        "backend.id",
+        "backend.endpoint_url",
+        "tags[0]",
+        "tags[1]",
+        "dataset.name",
+        "dataset.provider",
+        "reliability.ensemble",
+        "reliability.ensemble.weights.a.b",
+        "reliability.feedback.enabled",
+        "outputs[1]",
+        "outputs[2].formats[0]",
+        "model_version.version",
+        "training_config.model_ref",
+        "training_config.device",
+    ]
+    found = complaints(path, "dataset={name: tickets}", "training_config.dataset_ref.name=7", "baseline={id: other}")
+    assert {"dataset", "dataset.name", "baseline"}.isdisjoint(line.partition(": ")[0] for line in found)
+
+
+def test_a_document_without_anything_readable_is_told_what_it_lacks(tmp_path: Path) -> None:
+    """Nothing is said of what stands in for it."""
+    found = complaints(write(tmp_path, "pipeline: []\nbackend: local\nschema_version: one\n"))
+    assert [line.partition(": ")[0] for line in found] == ["schema_version", "id", "backend", "pipeline"]
+    found = complaints(write(tmp_path, "schema_version: 99\n"))
+    assert [line.partition(": ")[0] for line in found] == ["schema_version"]
+    found = complaints(write(tmp_path, "{}\n"))
+    assert [line.partition(": ")[0] for line in found] == ["id", "backend", "pipeline"]
+
+
 def test_what_nothing_would_carry_out_is_refused_by_name(tmp_path: Path) -> None:
     """Values that no stage executes are refused in a sentence that names them."""
     path = write(
@@ -118,7 +189,7 @@ reliability: {guardrails: {pii_detection: false, pii_redaction: true}}
 outputs:
   - {name: a, sink: s3}
   - {name: b, formats: []}
-  - {name: B, options: {url: "s3://x"}}
+  - {name: A, sink: s3}
   - {name: c, formats: [markdwn]}
 """,
     )
@@ -176,7 +247,7 @@ training_config:
     assert found.experiment == crucible.load(path)
     found = assembly.check(path, ["training_config.model_ref.provider=huggingfac", "id=3"])
     assert found.experiment is None
-    assert [problem.path for problem in found.problems] == ["id"]
+    assert [problem.path for problem in found.problems] == ["id", "training_config.model_ref.provider"]
     found = assembly.check(path, ["training_config.model_ref.provider=huggingfac"])
     assert [problem.path for problem in found.problems] == ["training_config.model_ref.provider"]
     assert [warning.path for warning in found.warnings] == ["tags[1]", "training_config.model_ref.architecture"]
@@ -235,3 +306,44 @@ def test_schema_spells_out_the_options_of_every_stage() -> None:
     assert validator.is_valid(good)
     good["pipeline"][0]["options"]["rank"] = "four"  # type: ignore[index]
     assert not validator.is_valid(good)
+
+
+def test_schema_leaves_a_stage_that_names_its_module_alone() -> None:
+    """Its name and options are its own, in a fallback too; without a module, or with null, the name is a known one."""
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(document_schema())
+
+    def is_valid(**stage: object) -> bool:
+        found = []
+        fallback = {"name": "validate", "on_error": "fallback", "fallback": stage}
+        for entry in (stage, fallback):
+            found.append(validator.is_valid({"id": "e", "backend": {"id": "local"}, "pipeline": [entry]}))
+        assert found[0] == found[1]
+        return found[0]
+
+    assert is_valid(name="mystage", module="a:B", options={"any": 1})
+    assert is_valid(name="supervised_train", module="a:B", options={"rank": "four"})
+    assert is_valid(name="validate", module=None)
+    assert not is_valid(name="mystage")
+    assert not is_valid(name="mystage", module=None)
+    assert not is_valid(name="supervised_train", module=None, options={"rank": "four"})
+
+
+def test_messages_do_not_show_what_looks_like_a_key(tmp_path: Path) -> None:
+    """Of a backend, a profile, a stage and a baseline whose name is a secret by mistake."""
+    key = "hf_" + "a1B2c3D4e5" * 4
+    text = f"id: e\nbackend: {{id: {key}, profile: {key}, endpoint_url: x}}\npipeline: [{{name: {key}}}]\n"
+    found = complaints(write(tmp_path, text))
+    assert {"backend.id", "backend.profile", "pipeline[0].name"} <= {line.partition(": ")[0] for line in found}
+    assert not any(key in line for line in found)
+    good = write(tmp_path, "id: e\nbackend: {id: local}\npipeline: [{name: validate}]\n")
+    for override in (key, f"{key}[0]=3", f"pipeline[5].name.{key}=1"):
+        found = complaints(good, override)
+        assert found == ["expected --set path=value, got a value that looks like a secret and is not shown"]
+    experiment = ir.new_experiment("e", "local", ["data_load", "evaluate"], dataset={"name": "tickets"})
+    base = ir.ModelRef(id=key)
+    training = ir.new_training_config("t", {"id": "m"}, "tickets")
+    experiment = experiment.model_copy(update={"baseline": base, "training_config": training})
+    problems = {each.path: each.message for each in assembly.problems_of(experiment)}
+    assert problems["baseline"].startswith("nothing evaluates a value that looks like a secret")

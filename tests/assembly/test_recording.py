@@ -294,3 +294,47 @@ def test_a_full_disk_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
     with open_store(tmp_path / "store") as store:
         kept = [entry for entry in store.runs.stages("r") if entry.status == "ok"]
         assert len(kept) == int(count) >= 3
+
+
+def test_a_recording_that_did_not_start_writes_nothing(store: Store, record: Callable[..., RunRecording]) -> None:
+    """The run whose id it wanted, which still goes on, keeps its status, its trace and its telemetry."""
+    first, second = record(), record()
+    first.run_started(RUN)
+    stage(first, 0)
+    with pytest.raises(StoreError, match=r"r exists already \(running\)"):
+        second.run_started(RUN)
+    assert not second.has_started
+    assert "exists already" in str(second.start_error)
+    second.run_finished("r", "failed", None)
+    second.close()
+    assert store.runs.run("r").status == "running"
+    stage(first, 1)
+    first.run_finished("r", "completed", None)
+    assert first.has_started
+    assert first.start_error is None
+    assert store.runs.run("r").status == "completed"
+    assert told(store) == ["kept 0", "kept 1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError("no thread"), "failed"), (KeyboardInterrupt(), "cancelled")]
+)
+def test_a_run_that_cannot_be_listened_to_ends_at_once(
+    store: Store,
+    record: Callable[..., RunRecording],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    status: str,
+) -> None:
+    """Its row is written already, so its end is, too: nobody is left with a run that seems to go on."""
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("crucible.store.Heartbeat.start", refuse)
+    recording = record()
+    with pytest.raises(type(error)):
+        recording.run_started(RUN)
+    recording.run_finished("r", "completed", None)
+    assert recording.start_error is error
+    assert store.runs.run("r").status == status

@@ -84,26 +84,44 @@ def test_what_no_stage_of_this_version_does_is_refused_with_its_words() -> None:
     assert "(method psi)" in found["reliability.drift"]
 
 
+OFF: dict[str, dict[str, Any]] = {
+    "ensemble": {"strategy": "none", "models": ["a"]},
+    "hedging": {"strategy": "off", "delay_ms": 50},
+    "fairness": {"enabled": False, "group_by": "x", "threshold": 0.8},
+    "feedback": {"enabled": False, "storage": "s3"},
+}
+
+
 def test_a_part_that_is_off_asks_for_nothing() -> None:
-    """Off by a word, by a switch that is said, or empty."""
-    off: dict[str, Any] = {
-        "ensemble": {"strategy": "none"},
-        "hedging": {"strategy": "off"},
-        "fairness": {"enabled": False, "group_by": "x"},
-        "feedback": {},
-    }
-    assert refused({"reliability": off}) == {}
+    """By its switch alone, whatever else it says, and whether the switch is written or has its value by default."""
+    assert refused({"reliability": OFF}) == {}
+    by_default = {name: dict(list(part.items())[1:]) for name, part in OFF.items()}
+    assert refused({"reliability": by_default}) == {}
+    assert refused({"reliability": {name: {} for name in OFF}}) == {}
 
 
-def test_a_part_that_is_off_by_its_default_alone_and_says_more_is_refused() -> None:
-    """Whoever wrote the rest meant something by it."""
-    parts: dict[str, Any] = {
-        "ensemble": {"models": ["a"]},
-        "hedging": {"max_hedges": 2},
-        "fairness": {"threshold": 0.8},
-        "feedback": {"storage": "s3"},
-    }
-    assert set(refused({"reliability": parts})) == {f"reliability.{name}" for name in parts}
+def test_equal_documents_are_judged_alike() -> None:
+    """The form that is written out, with or without defaults, gets the verdict of the one that was read."""
+    on: dict[str, Any] = {"fairness": {"enabled": True, "group_by": "g"}, "ensemble": {"strategy": "majority"}}
+    for parts in (OFF, on):
+        read = ir.from_dict({"id": "e", "backend": LOCAL, "pipeline": [{"name": "validate"}]}, ir.Experiment)
+        read = read.model_copy(update={"reliability": ir.from_dict(parts, ir.ReliabilityConfig)})
+        full = ir.Experiment.read(read.model_dump(mode="json", by_alias=True, exclude={"extra"}, exclude_none=True))
+        assert full == read
+        found = [str(each) for each in assembly.problems_of(read)]
+        assert [str(each) for each in assembly.problems_of(full)] == found
+        assert bool(found) == (parts is on)
+
+
+def test_an_empty_list_of_tests_is_refused() -> None:
+    """It names no test; the rule that chooses one is asked for by leaving it out."""
+    bench = {"name": "bench", "options": {"metric": "exact_match", "contrasts": []}}
+    found = refused({"pipeline": [bench], "reliability": {"stats": {"tests": []}}})
+    assert found["reliability.stats.tests"] == "must name at least one test, or be left out"
+    assert [each.path for each in assembly.refusals_of(ir.StatsConfig(tests=()))] == ["tests"]
+    levels = {"pipeline": [{"name": "data_load"}, {"name": "evaluate"}], "dataset": {"name": "tickets"}}
+    found = refused({**levels, "reliability": {"stats": {"tests": []}}})
+    assert list(found) == ["reliability.stats.tests"]
 
 
 def test_a_part_may_be_read_field_by_field() -> None:
@@ -178,17 +196,18 @@ def test_what_a_dataset_says_and_its_source_ignores_is_refused() -> None:
     """Formats that cannot be chosen, fields of generated data, and two datasets for one run."""
     stages = [{"name": "data_load"}]
 
-    def message(**dataset: Any) -> str:
+    def message(path: str, **dataset: Any) -> str:
         found = refused({"pipeline": stages, "dataset": {"name": "tickets", **dataset}})
-        assert list(found) == ["dataset"]
-        return found["dataset"]
+        assert list(found) == [f"dataset.{path}"]
+        return found[f"dataset.{path}"]
 
-    assert 'no format "jsonl"' in message(format="jsonl")
-    assert "leave schema out" in message(schema={"type": "object"})
-    assert 'no split "validation"' in message(split="validation")
-    assert 'the format "csv" is not read here' in message(name="mine", format="csv")
-    assert 'the format "parquet" cannot be chosen' in message(name="a/b", provider="huggingface", format="parquet")
-    assert 'unknown provider "huggingfac"' in message(provider="huggingfac")
+    assert 'no format "jsonl"' in message("format", format="jsonl")
+    assert "leave schema out" in message("schema", schema={"type": "object"})
+    assert 'no split "validation"' in message("split", split="validation")
+    assert 'the format "csv" is not read here' in message("format", format="csv")
+    hub = {"name": "a/b", "provider": "huggingface"}
+    assert 'the format "parquet" cannot be chosen' in message("format", **hub, format="parquet")
+    assert 'unknown provider "huggingfac"' in message("provider", provider="huggingfac")
     both = {"pipeline": [*stages, {"name": "supervised_train"}], "dataset": {"name": "tickets"}}
     other = {"name": "scifact", "split": "test", "schema": {"type": "object"}}
     found = refused({**both, "training_config": training(dataset_ref=other)})
@@ -197,7 +216,7 @@ def test_what_a_dataset_says_and_its_source_ignores_is_refused() -> None:
     assert refused({**both, "training_config": training(dataset_ref=other)}) == {}
     alone = {"pipeline": both["pipeline"], "training_config": training(dataset_ref={"name": "ticket"})}
     assert refused({**alone, "pipeline": [*stages, {"name": "supervised_train"}]}).keys() == {
-        "training_config.dataset_ref"
+        "training_config.dataset_ref.name"
     }
 
 

@@ -52,6 +52,10 @@ def test_diff_of_two_runs(crucible: Crucible) -> None:
     text = crucible("runs", "diff", first, second).stdout
     assert "owner" in text
     assert "Measured: no difference" in text
+    assert "Stages: no difference" in text
+    assert compared["stages"] == []
+    assert [entry["path"] for entry in compared["durations"]] == ["[0].duration_ns"]
+    assert "Took (never the same twice)" in text
 
 
 def test_validate(crucible: Crucible) -> None:
@@ -127,3 +131,79 @@ def test_a_reader_that_goes_away_is_no_crash(crucible: Crucible, tmp_path: Path)
         ["bash", "-c", "crucible schema | head -n 1"], capture_output=True, text=True, check=False, timeout=60
     )
     assert "Traceback" not in done.stderr
+
+
+STRANGE = """
+import sys
+from typing import Any, Callable
+from crucible.pipeline import NoOptions, StageOptions, stage
+
+class Own:
+    Options = NoOptions
+    def __init__(self, name, describe):
+        self.name, self.describe = name, describe
+    def run(self, context, options):
+        return context
+
+class Called(StageOptions):
+    c: Callable[[int], int] | None = None
+
+def broken():
+    raise RuntimeError("no\\nhttps://errors.pydantic.dev/x")
+
+raising = Own("raising", broken)
+bare = Own("bare", lambda: {"name": "bare", "types": {"a": {"odd": 1}, "b": "string"}, "required": ["b"]})
+listed = Own("listed", lambda: ["x"])
+called = stage("called", options=Called)(lambda context, options: context)
+leaving = stage("leaving")(lambda context, options: sys.exit(0))
+"""
+
+
+@pytest.fixture
+def strangers(tmp_path: Path) -> str:
+    """A folder for PYTHONPATH with an installed package of stages that describe themselves badly."""
+    site = tmp_path / "site"
+    (site / "strange-1.0.dist-info").mkdir(parents=True)
+    (site / "strange.py").write_text(STRANGE)
+    (site / "strange-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1.0\n")
+    names = ("raising", "bare", "listed", "called", "leaving")
+    points = "".join(f"{name} = strange:{name}\n" for name in names)
+    (site / "strange-1.0.dist-info" / "entry_points.txt").write_text(f"[crucible.stages]\n{points}")
+    return str(site)
+
+
+def test_a_stage_that_cannot_be_described_hides_no_other(crucible: Crucible, strangers: str) -> None:
+    """It is listed with what is wrong, in a line; alone it is an error, or shown as far as it says something."""
+    listed = json.loads(crucible("stages", "--json", PYTHONPATH=strangers).stdout)
+    assert listed["validate"]["description"].startswith("Check")
+    assert "RuntimeError: no; see `describe`" in listed["raising"]["error"]
+    assert "returned a list" in listed["listed"]["error"]
+    assert "bare" in crucible("stages", PYTHONPATH=strangers).stdout
+    assert "https://" not in json.dumps([listed[name] for name in ("raising", "called")])
+    assert "cannot be described" in crucible("stages", "raising", code=1, PYTHONPATH=strangers).stderr
+    bare = crucible("stages", "bare", PYTHONPATH=strangers).stdout
+    assert "(it has no description)" in bare
+    assert "required" in bare
+
+
+def test_a_stage_that_exits_is_no_success(crucible: Crucible, strangers: str, tmp_path: Path) -> None:
+    """Whatever code it chose, the run did not complete, so the command does not end with 0."""
+    (tmp_path / "leaving.yaml").write_text("id: l\nbackend: {id: local}\npipeline: [{name: leaving}]\n")
+    done = crucible("run", "leaving.yaml", code=1, PYTHONPATH=strangers)
+    assert "Go on with: crucible resume" in done.stderr or "else go on with: crucible resume" in done.stderr
+    assert json.loads(crucible("runs", "list", "--json").stdout)[0]["status"] != "completed"
+
+
+def test_a_run_that_never_began_is_not_resumed(crucible: Crucible, tmp_path: Path) -> None:
+    """Where its start could not be kept, no command is advised that could not find it."""
+    crucible("run", "checked.yaml")
+    artifacts = tmp_path / ".crucible" / "artifacts"
+    for entry in artifacts.iterdir():
+        for file in entry.iterdir():
+            file.unlink()
+        entry.rmdir()
+    artifacts.rmdir()
+    artifacts.write_text("in the way")
+    done = crucible("run", "checked.yaml", code=1)
+    assert "resume" not in done.stderr + done.stdout
+    assert "runs show" not in done.stderr + done.stdout

@@ -117,7 +117,9 @@ def test_code_of_a_document_needs_permission(crucible: Crucible, tmp_path: Path)
     assert "not ready" in failed.stderr
     (tmp_path / "ready").touch()
     (run_id,) = ids(crucible)
-    crucible("resume", run_id, "--allow-import", "mystages", PYTHONPATH=str(tmp_path))
+    command = failed.stderr.partition("go on with: ")[2].split()
+    assert command == ["crucible", "resume", run_id, "--allow-import", "mystages"]
+    crucible(*command[1:], PYTHONPATH=str(tmp_path))
     shown = json.loads(crucible("runs", "show", run_id, "--json").stdout)
     assert shown["metrics"] == {"hello": "world"}
     assert shown["provenance"]["command"] == "crucible run own.yaml --allow-import mystages"
@@ -150,6 +152,11 @@ def test_retries_and_branches_are_shown_as_they_happen(crucible: Crucible, tmp_p
 
 def test_a_run_without_its_trace(crucible: Crucible) -> None:
     """--no-trace keeps everything but why things were done."""
+    crucible("run", "checked.yaml", "--no-trace", "--store", "kept here", "--set", "owner=me", "--max-parallel", "3")
+    (run_id,) = ids(crucible, "--store", "kept here")
+    shown = json.loads(crucible("runs", "show", run_id, "--json", "--store", "kept here").stdout)
+    command = "crucible run checked.yaml --set owner=me --no-trace --max-parallel 3 --store 'kept here'"
+    assert shown["provenance"]["command"] == command
     crucible("run", "checked.yaml", "--no-trace")
     (run_id,) = ids(crucible)
     assert "left no trace" in crucible("trace", "show", run_id, code=2).stderr

@@ -282,6 +282,14 @@ def test_each_value_of_a_single_type_does_what_the_table_says(knob: Knob) -> Non
         assert not found or any(fate.kind == "refused" for fate in FATES[knob.type].values())
 
 
+@pytest.mark.parametrize("knob", [knob for kind in ON for knob in knobs_of(TYPES[kind])], ids=_label)
+def test_everything_in_a_part_that_is_off_rests(knob: Knob) -> None:
+    """Each of its values but the switch itself, the switch being at its default."""
+    (switch, _), *_ = ON[knob.type].items()
+    if knob.field != switch:
+        assert assembly.refusals_of(ir.from_dict({knob.field: value_of(knob)}, TYPES[knob.type])) == []
+
+
 @pytest.mark.parametrize("knob", list(knobs_of(ir.LoraConfig)), ids=_label)
 def test_each_value_of_a_lora_configuration_is_an_option(knob: Knob) -> None:
     """`supervised_train` takes every field of `LoraConfig`, with all its words."""

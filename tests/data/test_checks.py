@@ -208,3 +208,14 @@ def test_an_issue_survives_msgspec() -> None:
     """It is a plain record."""
     (issue,) = check_examples([{}])
     assert msgspec.json.decode(msgspec.json.encode(issue), type=Issue) == issue
+
+
+@pytest.mark.parametrize(
+    "unseen", ["\u200b\u2060", "\ufeff", "\u3164", "\u00ad", "\u00a0", "\x00", "\uffa0\ufe0f", "\u2800"]
+)
+def test_text_that_nobody_can_see_is_missing(unseen: str) -> None:
+    """Zero-width and control characters, byte order marks, fillers; beside a letter they do no harm."""
+    rows = [{"input": unseen, "output": f"{unseen}x"}]
+    (issue,) = check_examples(rows)
+    assert (issue.kind, issue.fields) == ("missing", ("input",))
+    assert check_examples(rows, data.CheckRules(allow_blank=True)) == []

@@ -79,6 +79,12 @@ def test_without_examples_there_is_nothing_to_check_and_the_metric_says_so(tmp_p
         assert [event.metadata["decision"] for event in seen] == ["checked no examples"]
 
 
+def test_no_examples_are_not_passed(tmp_path: Path) -> None:
+    """An empty list is nothing to check, unless there should have been some."""
+    assert metric(run(tmp_path, [], checks()))["status"] == "nothing_to_check"
+    assert metric(run(tmp_path, [], checks(min_examples=1)))["status"] == "issues"
+
+
 def test_the_loaded_datasets_are_checked(tmp_path: Path) -> None:
     """Both of them, by their own names, and `output` is the expected answer."""
     (tmp_path / "train.jsonl").write_text('{"input": "a", "expected": "b"}\n{"input": "c"}\n')

@@ -103,15 +103,57 @@ def test_personal_data_is_said_once_and_by_its_gravest_name() -> None:
     assert found("tel 4111 1111 1111 1111") == [("credit_card", "4111 1111 1111 1111")]
 
 
-def test_settling_keeps_neighbours_and_drops_what_overlaps() -> None:
-    """Personal data against each other, other rules against themselves only."""
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("ssn 536-22-1874@x.com", "ssn [US_SSN]"),
+        ("postgres://eve:pw@db.example.com:5432/x", "[URL_CREDENTIALS]:5432/x"),
+        ("redis://:p@10.0.0.1", "[URL_CREDENTIALS]10.0.0.1"),
+        ("Call +1 212 555 0199 4111 1111 1111 1111 please", "Call [PHONE] [CREDIT_CARD] please"),
+        ("+49 170 1234567 / 4111 1111 1111 1111", "[PHONE] / [CREDIT_CARD]"),
+        ("+49 30 123 4111 1111 1111 1111", "[CREDIT_CARD]"),
+        ("4111 1111 1111 1111 5500 0000 0000 0004", "[CREDIT_CARD] [CREDIT_CARD]"),
+    ],
+)
+def test_nothing_is_left_of_personal_data_that_overlaps(text: str, clean: str) -> None:
+    """Redaction covers all stretches together, by the gravest name, and a telephone number ends before a card."""
+    assert redact(text, scan([text])[0]) == clean
+
+
+LINES = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\nMzEfYyjiWA4R4/M2bS1GB4t7NXp98C3S\nab=="
+BEGIN, END = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        (f"a {BEGIN}\n{LINES}\n{END} b", "a [PRIVATE_KEY] b"),
+        (f"a {BEGIN}\n{LINES} and then prose.", "a [PRIVATE_KEY] and then prose."),
+        (f"a {BEGIN}\n{LINES}", "a [PRIVATE_KEY]"),
+        (f'{{"k": "{BEGIN}\n{LINES}\n{END}\n"}}'.replace("\n", "\\n"), '{"k": "[PRIVATE_KEY]\\n"}'),
+        (f"{BEGIN}\n{LINES}".replace("\n", "\\n"), "[PRIVATE_KEY]"),
+        (f"{BEGIN}\nMIIEabc\nMIIEdef", "[PRIVATE_KEY]"),
+        (f"{BEGIN}\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0123\n\n{LINES}", "[PRIVATE_KEY]"),
+        (f"{BEGIN}\n{LINES}\n{BEGIN}\n{LINES}\n{END}", "[PRIVATE_KEY]\n[PRIVATE_KEY]"),
+        (f"the line {BEGIN} starts a key", "the line [PRIVATE_KEY] starts a key"),
+        ("> " + f"{BEGIN}\n{LINES}\n{END}".replace("\n", "\n> "), "> [PRIVATE_KEY]"),
+    ],
+)
+def test_a_private_key_goes_with_its_body(text: str, rest: str) -> None:
+    """To its END line, or to where its letters end; line breaks may be written out, and lines quoted."""
+    assert redact(text, scan([text])[0]) == rest
+
+
+def test_settling_keeps_neighbours_and_unites_what_overlaps() -> None:
+    """Personal data is one finding over all of it; other rules are settled against themselves only."""
 
     def at(start: int, end: int, rule: str, severity: Severity, category: Category = Category.PII) -> Finding:
         return Finding(rule, category, severity, start, end, f"[{rule}]")
 
     low, high = at(0, 9, "a", Severity.LOW), at(5, 7, "b", Severity.HIGH)
     next_to = at(7, 9, "c", Severity.LOW)
-    assert settle([low, next_to, high]) == [high, next_to]
+    assert settle([low, next_to, high]) == [at(0, 9, "b", Severity.HIGH)]
+    assert settle([at(0, 7, "a", Severity.LOW), next_to, high]) == [at(0, 7, "b", Severity.HIGH), next_to]
     one = at(0, 5, "x", Severity.LOW, Category.JAILBREAK)
     two = at(2, 9, "x", Severity.LOW, Category.JAILBREAK)
     other = at(2, 4, "y", Severity.LOW, Category.JAILBREAK)

@@ -134,6 +134,40 @@ def test_texts_inside_lists_and_mappings_are_scanned_and_replaced(tmp_path: Path
     ]
 
 
+def test_keys_with_dots_and_brackets_are_told_apart(tmp_path: Path) -> None:
+    """`a.b` and `b` inside of `a` are two places, and only the text with the personal data changes."""
+    inputs = {
+        "a.b": "hello",
+        "a": {"b": "jane@example.com"},
+        "c[0]": "kept",
+        "c": ["j@example.com"],
+        "": "x@example.com",
+    }
+    result = run(tmp_path, guard(pii_redaction=True), rows=[{"input": inputs}])
+    fields = [each["field"] for each in result.context.get_assign("guardrail_violations")]
+    assert fields == ["input.a.b", "input.c[0]", 'input[""]']
+    assert _plain(result.context.get_assign("examples")) == [
+        {"input": {"a.b": "hello", "a": {"b": "[EMAIL]"}, "c[0]": "kept", "c": ["[EMAIL]"], "": "[EMAIL]"}}
+    ]
+    quoted = run(tmp_path, guard(), rows=[{"input": {"a.b": "jane@example.com"}}])
+    assert [each["field"] for each in quoted.context.get_assign("guardrail_violations")] == ['input["a.b"]']
+
+
+def test_examples_without_the_fields_are_not_passed(tmp_path: Path) -> None:
+    """Where no text was read the metric says that nothing was scanned, and names the fields that are nowhere."""
+    rows = [{"id": "1", "question": "jane@example.com"}, {"id": "2", "input": 7}]
+    facts = metric(run(tmp_path, guard(), rows=rows))
+    assert (facts["status"], facts["total"], facts["texts"]) == ("nothing_to_scan", 2, 0)
+    (caution,) = facts["cautions"]
+    assert caution.startswith("none of the 2 examples of examples has text in input, output")
+    with events.collect("crucible_trace.*") as seen:
+        assert metric(run(tmp_path, guard(), rows=[]))["status"] == "nothing_to_scan"
+        run(tmp_path, guard(), rows=rows)
+    decisions = [event.metadata["decision"] for event in seen]
+    assert decisions == ["scanned no examples", "went on without scanning all examples"]
+    assert "cautions" not in metric(run(tmp_path, guard()))
+
+
 def test_all_fields_are_scanned_if_asked_for(tmp_path: Path) -> None:
     """But the id, which pairs answers; an example that is no mapping is scanned as a whole."""
     rows = [{"id": "jane@example.com", "note": {"to": "jane@example.com"}}, "jane@example.com", 7, ["x@example.com"]]

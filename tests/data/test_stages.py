@@ -148,10 +148,21 @@ def test_without_any_dataset_the_error_says_what_to_give(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("fields", "options", "path", "message"),
     [
-        ({"dataset": DatasetRef(name="ticktes")}, {}, "dataset", 'unknown dataset "ticktes"'),
-        ({"dataset": DatasetRef(name="tickets", options={"limti": 3})}, {}, "dataset", "limti: unknown key"),
-        ({"dataset": DatasetRef(name="tickets", options={"path": "x"})}, {}, "dataset", "tickets takes no option path"),
-        ({"dataset": DatasetRef(name="x", provider="nowhere")}, {}, "dataset", 'unknown provider "nowhere"'),
+        ({"dataset": DatasetRef(name="ticktes")}, {}, "dataset.name", 'unknown dataset "ticktes"'),
+        ({"dataset": DatasetRef(name="tickets", options={"limti": 3})}, {}, "dataset.options.limti", "unknown key"),
+        (
+            {"dataset": DatasetRef(name="tickets", options={"path": "x"})},
+            {},
+            "dataset.options.path",
+            "tickets takes no option path",
+        ),
+        (
+            {"dataset": DatasetRef(name="tickets", provider="nowhere")},
+            {},
+            "dataset.provider",
+            'unknown provider "nowhere"',
+        ),
+        ({}, {"name": "tickets", "path": "x"}, "pipeline[0].options.path", "tickets takes no option path"),
         ({}, {"name": "scfact"}, "pipeline[0].options.name", 'unknown dataset "scfact"'),
         ({}, {"limit": "3"}, "pipeline[0].options.limit", 'limit must be an integer, got "3"'),
         ({}, {"tset_limit": 3}, "pipeline[0].options.tset_limit", 'unknown key; did you mean "test_limit"?'),
@@ -164,6 +175,27 @@ def test_validation_finds_what_cannot_be_loaded(
     (problem,) = pipeline_problems(experiment(StageDef(name="data_load", options=options), **fields), Registry())
     assert problem.path == path
     assert message in problem.message
+
+
+def test_every_problem_of_a_dataset_is_told_at_its_place() -> None:
+    """Name, provider, format and options at once, each at what was written: in the document, or at the stage."""
+    ref = DatasetRef(name="nope", provider="kaggle", format="csv", options={"pth": 1, "limit": "x"})
+    found = pipeline_problems(experiment(StageDef(name="data_load"), dataset=ref), Registry())
+    fields = ("name", "provider", "format", "options.pth", "options.limit")
+    assert {problem.path for problem in found} == {f"dataset.{field}" for field in fields}
+    stage = StageDef(name="data_load", options={"provider": "kagle", "format": "arrow"})
+    found = pipeline_problems(experiment(stage, dataset=ref), Registry())
+    own = {problem.path for problem in found if problem.path.startswith("pipeline")}
+    assert own == {"pipeline[0].options.provider", "pipeline[0].options.format"}
+
+
+def test_a_problem_of_a_dataset_does_not_show_a_secret() -> None:
+    """A key that stands where a name should is not repeated in the message."""
+    key = "hf_" + "a1B2c3D4e5" * 4
+    ref = DatasetRef(name=key, provider=key)
+    found = pipeline_problems(experiment(StageDef(name="data_load"), dataset=ref), Registry())
+    assert {problem.path for problem in found} == {"dataset.name", "dataset.provider"}
+    assert not any(key in problem.message for problem in found)
 
 
 def test_validation_looks_at_no_file_and_no_variable() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -245,3 +246,78 @@ def test_short_constructors() -> None:
     ):
         with complains("unknown key; did you mean"):
             call()
+
+
+E = ir.ExperimentBuilder("e").with_backend("local").add_stage("validate")
+
+
+def test_built_parts_are_merged_as_mappings() -> None:
+    """A part that was built keeps its fields when further ones are laid over it, wherever it stands."""
+    adamw = ir.OptimizerConfig(name="adamw", weight_decay=0.1)
+    made = E.with_training_config("m", "d", optimizer=adamw).update("training_config.optimizer", beta1=0.8).build()
+    assert made.training_config is not None
+    assert made.training_config.optimizer == ir.OptimizerConfig(name="adamw", weight_decay=0.1, beta1=0.8)
+    retried = E.add_stage("report", retry=ir.RetryPolicy(attempts=5)).update_stage("report", retry={"wait_max_s": 60.0})
+    assert retried.build().pipeline[1].retry == ir.RetryPolicy(attempts=5, wait_max_s=60.0)
+    reliable = E.update(reliability=ir.ReliabilityConfig(circuit_breaker={"x": 1})).with_stats(["ttest"]).build()
+    assert reliable.reliability is not None
+    assert reliable.reliability.circuit_breaker == {"x": 1}
+    assert reliable.reliability.stats is not None
+    merged = E.merge({"pipeline": [ir.StageDef(name="validate")]}).update_stage("validate", enabled=False).build()
+    assert [stage.enabled for stage in merged.pipeline] == [False]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda: E.merge({"pipeline": 5}).add_stage("x"),
+        lambda: E.merge({"pipeline": 5}).update_stage("x"),
+        lambda: E.merge({"pipeline": [5]}).update_stage(0, enabled=False),
+        lambda: E.merge({"pipeline": [5]}).update_stage("x", enabled=False),
+        lambda: E.merge({"metadata": 5}).with_metadata(a=1),
+        lambda: E.merge(5),  # pyright: ignore[reportArgumentType]
+        lambda: E.merge({"pipeline": 5}).build(),
+        lambda: E.with_metadata(a=ir.ModelRef.model_construct(id=object())),
+    ],
+)
+def test_a_step_on_what_does_not_fit_is_a_spec_error(step: Any) -> None:
+    """Whatever was merged in before, a step never fails with a bare error of Python."""
+    with pytest.raises(SpecErrors):
+        step()
+
+
+def test_first_fields_may_be_keywords() -> None:
+    """The first field of a part may be given by its name as well."""
+    by_name = (
+        ir.ExperimentBuilder("e")
+        .with_backend(id="local")
+        .with_dataset(name="x")
+        .add_stage(name="validate")
+        .add_output(name="o")
+        .with_baseline(id="b")
+        .with_model_version(model_id="m", version="1.0.0")
+        .with_training_config(model_ref="m", dataset_ref="d")
+    )
+    by_place = (
+        ir.ExperimentBuilder("e")
+        .with_backend("local")
+        .with_dataset("x")
+        .add_stage("validate")
+        .add_output("o")
+        .with_baseline("b")
+        .with_model_version("m", "1.0.0")
+        .with_training_config("m", "d")
+    )
+    assert by_name.build() == by_place.build()
+    config = ir.TrainingConfig.read({"id": "t", "model_ref": {"id": "m"}, "dataset_ref": {"name": "d"}})
+    other = E.with_training_config(config, dataset_ref="other").build()
+    assert other.training_config is not None
+    assert other.training_config.dataset_ref.name == "other"
+
+
+def test_a_merged_builder_keeps_its_checks() -> None:
+    """A slip in a keyword of a loose part is found in whichever builder it was made, unless the part is taken out."""
+    slip = ir.ExperimentBuilder("x").with_drift(metod="ks")
+    with complains("metod"):
+        E.merge(slip).build()
+    assert E.merge(slip).merge({"reliability": {"drift": None}}).build().reliability == ir.ReliabilityConfig()

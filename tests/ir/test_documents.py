@@ -264,3 +264,12 @@ def test_json_schema_lists_every_field() -> None:
     assert set(schema["properties"]) == set(ir.LoraConfig.model_fields)
     assert schema["additionalProperties"] is False
     assert "schema" in ir.json_schema(ir.DatasetRef)["properties"]
+
+
+def test_a_suffix_in_capitals_is_the_same_format(tmp_path: Path) -> None:
+    """A file called x.JSON is JSON."""
+    path = tmp_path / "x.JSON"
+    path.write_text('{"a": 1, "a": 2}')
+    with pytest.raises(SpecErrors, match=r"x\.JSON") as caught:
+        ir.read_mapping(path)
+    assert "is not valid JSON" in str(caught.value.errors[0])

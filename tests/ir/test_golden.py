@@ -263,3 +263,10 @@ def test_elixir_modules_are_refused_with_a_hint() -> None:
     with pytest.raises(SpecErrors) as caught:
         ir.from_dict({"name": "bench", "module": "Elixir.Crucible.Stage.Bench"}, ir.StageDef)
     assert "leave it out" in str(caught.value)
+
+
+def test_the_schema_takes_the_other_names_of_words() -> None:
+    """An editor that knows the JSON Schema accepts what reading accepts."""
+    words = ir.json_schema(ir.EnsembleConfig)["properties"]["strategy"]["enum"]
+    assert words[:2] == ["none", "majority"]
+    assert "majority_vote" in words

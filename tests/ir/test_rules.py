@@ -117,7 +117,35 @@ CASES: list[tuple[type[ir.Model], dict[str, Any], list[str]]] = [
         },
         [],
     ),
-    (ir.OutputSpec, {"name": "a", "options": {"path": "x", "fragment": True}}, []),
+    (ir.OutputSpec, {"name": "a", "formats": ["latex"], "options": {"path": "x", "fragment": True}}, []),
+    (
+        ir.OutputSpec,
+        {"name": "a", "options": {"fragment": True}},
+        ["~ options.fragment has no effect without the format latex"],
+    ),
+    (
+        ir.OutputSpec,
+        {"name": "a", "sink": "stdout", "formats": ["json", "pdf"]},
+        ["formats must be text when sink is stdout, got pdf; set sink to file"],
+    ),
+    (ir.RetryPolicy, {"errors": ["RateLimited", "TimeoutError", "MyOwnError"]}, []),
+    (
+        ir.RetryPolicy,
+        {"errors": ["TimeoutError", "RateLimitd"]},
+        ['~ errors[1] is no error that is known here, got "RateLimitd"; did you mean "RateLimited"?'],
+    ),
+    (
+        ir.Prompt,
+        {
+            "messages": [
+                {"role": "assistant", "audio": {"id": "a"}},
+                {"role": "assistant", "refusal": "no"},
+                {"role": "assistant", "refusal": None},
+                {"role": "user", "audio": {"id": "a"}},
+            ]
+        },
+        ["messages[2].content is required", "messages[3].content is required"],
+    ),
     (ir.OutputSpec, {"name": "a", "sink": "s3", "options": {"url": "s3://b/c"}}, []),
     (ir.OutputSpec, {"name": "a", "sink": "shelf", "options": {"path": "x"}}, []),
     (ir.OutputSpec, {"name": "a", "formats": []}, ["formats must contain at least one format, got []"]),
@@ -298,6 +326,20 @@ def test_a_comparison_needs_a_baseline() -> None:
     assert of_experiment(experiment_type="comparison", pipeline=direct) == []
 
 
+def test_what_is_no_baseline_does_not_count() -> None:
+    """Neither null nor a stage that is switched off; a bench that reads no scores needs none."""
+    for stage in (
+        {"name": "mine", "options": {"baseline": None}},
+        {"name": "mine", "options": {"contrasts": [{"baseline": None}]}},
+        {"name": "mine", "options": {"baseline": "a"}, "enabled": False},
+        {"name": "bench", "options": {"data_source": "scores"}},
+        {"name": "bench", "options": {"data_source": None}},
+    ):
+        assert len(of_experiment(experiment_type="comparison", pipeline=[stage])) == 1
+    groups = [{"name": "bench", "options": {"data_source": "metrics"}}]
+    assert of_experiment(experiment_type="comparison", pipeline=groups) == []
+
+
 def test_a_training_needs_its_configuration() -> None:
     """A training experiment says what is trained."""
     assert of_experiment(experiment_type="training") == ["training_config is required when experiment_type is training"]
@@ -325,8 +367,16 @@ def test_outputs_of_one_sink_have_names_of_their_own() -> None:
     """Two files of one name would be one file; what goes to a terminal may be called anything."""
     outputs: list[dict[str, Any]] = [{"name": "r"}, {"name": "R"}, {"name": "r", "sink": "stdout"}]
     assert of_experiment(outputs=[*outputs, outputs[2]]) == [
-        'outputs[1].name must be unique, got "R", which is that of outputs[0]: both would be written to the same place'
+        'outputs[1].name must be unique, got "R", which is that of outputs[0]: '
+        "both would be written as markdown to the same place"
     ]
+    apart: list[dict[str, Any]] = [
+        {"name": "r", "formats": ["json"]},
+        {"name": "r", "formats": ["csv", "csv"]},
+        {"name": "r", "formats": ["json"], "options": {"path": "elsewhere"}},
+        {"name": "r", "formats": ["json"], "sink": "shelf"},
+    ]
+    assert of_experiment(outputs=apart) == []
 
 
 @pytest.mark.parametrize(
@@ -348,6 +398,35 @@ def test_groups_are_formed_by_a_field_of_the_dataset(schema: dict[str, Any]) -> 
     fairness["fairness"]["group_by"] = "gender"
     assert of_experiment(reliability=fairness, dataset={"name": "d", "schema": schema}) == []
     assert of_experiment(reliability={}, dataset={"name": "d", "schema": schema}) == []
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "required": ["text"]},
+        {"$ref": "#/x"},
+        {"allOf": [{"properties": {"text": {}}}]},
+        {"type": "array", "items": {"properties": {"gender": {}}}},
+        {"fields": {"gender": "string"}},
+        {"features": {"gender": {"dtype": "string"}}},
+        {"columns": ["text", "gender"]},
+        {"properties": {"text": {}}, "additionalProperties": True},
+        {"text": {"nested": 1}},
+    ],
+)
+def test_groups_may_be_formed_by_a_field_that_a_schema_may_have(schema: dict[str, Any]) -> None:
+    """A schema that leaves room for other fields, or says it in a form of its own, refuses none."""
+    fairness = {"fairness": {"enabled": True, "group_by": "gender"}}
+    assert of_experiment(reliability=fairness, dataset={"name": "d", "schema": schema}) == []
+
+
+def test_groups_may_be_formed_by_a_part_of_a_field() -> None:
+    """Of a dotted name the first part is a field."""
+    fairness = {"fairness": {"enabled": True, "group_by": "metadata.gender"}}
+    known = {"name": "d", "schema": {"text": "string", "metadata": "map"}}
+    assert of_experiment(reliability=fairness, dataset=known) == []
+    known["schema"] = {"text": "string"}
+    assert len(of_experiment(reliability=fairness, dataset=known)) == 1
 
 
 def test_a_backend_does_not_fall_back_on_itself() -> None:

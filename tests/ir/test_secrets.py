@@ -84,20 +84,102 @@ def test_a_name_makes_a_secret_of_random_text(key: str) -> None:
         assert looks_secret(harmless, key) == ""
 
 
-@pytest.mark.parametrize(
-    "key", ["api_key_env", "pad_token", "max_tokens", "key", "keyboard", "token_ids", "secret_name", ""]
-)
+@pytest.mark.parametrize("key", ["pad_token", "max_tokens", "key", "keyboard", "token_ids", "secret_name", ""])
 def test_other_names_make_none(key: str) -> None:
     """The name of a variable's field, and tokens of a tokenizer, are not the names of secrets."""
     assert looks_secret("9f8a7b6c5d4e3f2a1b0c", key) == ""
 
 
 def test_a_password_is_shorter() -> None:
-    """Letters and digits without a space under the name of a password are one; a type in a schema is not."""
+    """Any word under the name of a password is one; a type in a schema, a sentence and a placeholder are not."""
     assert looks_secret("hunter22", "db_password") == "a password"
     assert looks_secret("hunter22", "dbPassword") == "a password"
-    for harmless in ("string", "correct horse battery 1", "unguessable", "hunter2", "$PASSWORD_1"):
+    for harmless in ("string", "correct horse battery 1", "$PASSWORD_1", "changeme", "none"):
         assert looks_secret(harmless, "password") == ""
+
+
+SECRETS = [
+    ("https://" + KEYS["a GitHub token"] + "@github.com/o/r", ""),
+    ("https://" + KEYS["a Hugging Face token"] + "@huggingface.co/o/r", ""),
+    ("s3://" + KEYS["an AWS access key"] + "@bucket/folder", ""),
+    ("https://:" + "hunter2" + "@example.org", ""),
+    ("sk" + "-" + "a1b2c3d4e5f6" * 4, ""),
+    ("tm" + "l-" + ALNUM, ""),
+    ("gs" + "k_" + ALNUM, ""),
+    ("xa" + "i-" + ALNUM, ""),
+    ("np" + "m_" + ALNUM + "abcd", ""),
+    ("https://example.org/v1?model=m&api_key=" + "9f8a7b6c5d4e3f2a1b0c", ""),
+    ("https://example.org/v1?api_key=" + "9f8a7b6c5d4e3f2a1b0c&x=1", ""),
+    ("export DB_" + "PASSWORD=Tr0ub4dor&3x", ""),
+    ("DB_" + "PASSWORD=Tr0ub4dor&3x", ""),
+    ("Authorization: Bearer " + "9f8a7b6c5d4e3f2a1b0c", ""),
+    ("correcthorsebatterystaple", "password"),
+    ("hunter2", "password"),
+    ("hunter2", "passwd"),
+    ("hunter2", "secret"),
+    ("hunter2", "pass"),
+    ("hunter2", "db_pass"),
+    ("9f8a7b6c5d4e3f2a1b0c", "wandb_token"),
+    ("9f8a7b6c5d4e3f2a1b0c", "openai_key"),
+    ("9f8a7b6c5d4e3f2a1b0c", "anthropic_key"),
+    ("9f8a7b6c5d4e3f2a1b0c", "api_key_env"),
+    (ALNUM, "api_key_env"),
+    ("Tr0ub4dor&3x", "password_env"),
+]
+
+
+@pytest.mark.parametrize(("text", "key"), SECRETS)
+def test_a_secret_is_found(text: str, key: str) -> None:
+    """In addresses, in assignments, by the name of a provider, and in the place of a variable's name."""
+    assert looks_secret(text, key)
+    assert not is_quiet({key: text})
+    assert list(secrets_in({key: text}))
+
+
+NO_SECRETS = [
+    "config/credentials-v2.json",
+    "~/.ssh/id_ed25519",
+    "file:/run/secrets/db1",
+    "/home/user1/project",
+    "projects/p1/secrets/openai/versions/2",
+    "${DB_PASSWORD:-x1}",
+    "<your-password-1>",
+    "your-api-key-here-123",
+    "https://user:token@example.com/x",
+    "https://user:${TOKEN}@example.org/x",
+    "changeme",
+    "docker://registry:5000@sha256:abc",
+    "python train.py --lr=0.001 password=os.environ['PASSWORD_1']",
+    "accuracy=0.912345678901 token=whitespace",
+    "Bearer authentication is required here",
+]
+
+
+@pytest.mark.parametrize("key", ["", "password", "secret", "api_key", "credentials", "token", "api_key_env"])
+@pytest.mark.parametrize("text", NO_SECRETS)
+def test_what_stands_for_a_secret_is_none(text: str, key: str) -> None:
+    """Paths, variables, placeholders and images are left alone, also under the name of a secret."""
+    if " " in text and key == "":
+        assert is_quiet([text])
+    assert looks_secret(text, key) == ""
+    assert is_quiet({key: text})
+
+
+@pytest.mark.parametrize("key", ["", "credentials", "grant", "authorization", "token"])
+def test_words_are_no_key(key: str) -> None:
+    """A name that is made of words is no key, whatever it is the name of."""
+    assert looks_secret("oauth2-client-credentials", key) == ""
+
+
+def test_a_pair_of_name_and_value_is_read_as_one() -> None:
+    """What stands under `value` is looked at under the name that stands beside it; a key may be a secret itself."""
+    pair = {"name": "OPENAI_API_KEY", "value": "9f8a7b6c5d4e3f2a1b0c"}
+    assert [path for path, _ in secrets_in({"headers": [pair]})] == [("headers", 0, "value")]
+    assert not is_quiet([pair])
+    assert is_quiet([{"name": "colour", "value": "9f8a7b6c5d4e3f2a1b0c"}, {"value": "9f8a7b6c5d4e3f2a1b0c"}])
+    key = KEYS["a GitHub token"]
+    assert not is_quiet({key: 1})
+    assert list(secrets_in({key: 1})) == [((key,), "a GitHub token")]
 
 
 def test_secrets_come_with_their_paths() -> None:

@@ -418,7 +418,11 @@ def test_elixir_modules_are_kept_aside_leniently() -> None:
 def test_loose_parts_stay_as_they_are() -> None:
     """A mapping that does not fit its typed form is a plain mapping in either way of reading: nothing moves."""
     data = {**MINIMAL, "reliability": {"drift": {"methd": "ks"}, "monitoring": {"metrics": ["loss"]}}}
-    value = ir.from_dict(data, ir.Experiment, strict=False)
+    with pytest.warns(UnknownKeyWarning) as warned:
+        value = ir.from_dict(data, ir.Experiment, strict=False)
+    assert str(warned[0].message) == (
+        'Experiment: read as a plain map: reliability.drift (for methd, did you mean "method"?)'
+    )
     assert value.reliability is not None
     assert value.reliability.drift == {"methd": "ks"}
     assert value.reliability.monitoring == ir.MonitoringConfig(metrics=("loss",))

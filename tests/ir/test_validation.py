@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crucible import ir
-from crucible.errors import SpecError, UnknownKeyWarning
+from crucible.errors import SpecError, SpecErrors, UnknownKeyWarning
 from crucible.ir import Issue
 
 MINIMAL: dict[str, Any] = {"id": "e", "backend": {"id": "local"}, "pipeline": [{"name": "validate"}]}
@@ -216,16 +216,19 @@ def test_rules_are_asked_of_the_parts_that_fit() -> None:
     ]
 
 
-def test_a_rule_that_is_wrong_itself_is_not_hidden() -> None:
-    """Where all fields fit, an AttributeError is a mistake in the rule."""
+def test_a_rule_that_is_wrong_itself_is_one_issue() -> None:
+    """Where all fields fit, whatever a rule raises is a mistake in the rule, which is named; so is no answer at all."""
 
     def faulty(stage: ir.RetryPolicy) -> tuple[Issue, ...]:
         return (stage.nothing,)  # type: ignore[attr-defined]
 
     ir.rule(ir.RetryPolicy)(faulty)
     try:
-        with pytest.raises(AttributeError):
-            ir.validate(ir.RetryPolicy())
+        [issue] = ir.validate(ir.RetryPolicy())
+        assert (issue.path, issue.code) == ("", "rule")
+        assert issue.message == (
+            f"the rule {faulty.__module__}.{faulty.__qualname__} failed (AttributeError); report it to whoever wrote it"
+        )
         assert lines({"attempts": 0}, ir.RetryPolicy) == ["attempts must be between 1 and 1000, got 0"]
     finally:
         ir.rules.forget(faulty)
@@ -246,7 +249,7 @@ def test_documents_of_other_versions() -> None:
     """A newer one is one issue; an older one is brought up first."""
     [issue] = ir.validate({**MINIMAL, "schema_version": 99})
     assert (issue.path, issue.code) == ("schema_version", "version")
-    assert lines({**MINIMAL, "schema_version": "one"})[0].startswith("schema_version must be one of: 1")
+    assert lines({**MINIMAL, "schema_version": "one"})[0].startswith("schema_version must be an integer")
 
 
 def test_data_that_cannot_be_written_is_an_issue() -> None:
@@ -258,9 +261,12 @@ def test_data_that_cannot_be_written_is_an_issue() -> None:
     for _ in range(250):
         deep = [deep]
     [depth] = ir.validate({**MINIMAL, "metadata": {"x": deep}})
-    assert "recursion limit" in depth.message
-    [half] = ir.validate({**MINIMAL, "description": "\ud800"})
-    assert half.message.startswith("Experiment must be plain JSON data")
+    assert (depth.code, depth.message) == ("depth", "Experiment is nested too deeply")
+    half = ir.validate({**MINIMAL, "description": "\ud800", "tags": 3})
+    assert [str(issue) for issue in half] == [
+        'description must be a plain JSON value, got "\\ud800"',
+        "tags must be a list of strings, got 3",
+    ]
     [digits] = ir.validate({**MINIMAL, "metadata": {"x": 10**5000, "y": MappingProxyType({})}})
     assert digits.message.startswith("Experiment must be plain JSON data")
 
@@ -388,3 +394,96 @@ def test_a_broken_place_is_never_an_exception(place: tuple[Any, ...], value: Any
         assert not any(word in issue.path for word in ("Config", "function-", "str]", "union", "constrained"))
     if not any(issue.severity == "error" for issue in issues):
         assert ir.validate(ir.from_dict(data, ir.Experiment)) == issues
+
+
+class Raising(dict[str, Any]):
+    """A mapping that cannot be read."""
+
+    def items(self) -> Any:
+        """Raise."""
+        raise KeyError("x")
+
+
+def test_a_mapping_that_raises_is_one_issue() -> None:
+    """Beside the other problems of the document, at its place."""
+    assert [(issue.path, issue.code) for issue in ir.validate({**MINIMAL, "metadata": Raising(a=1), "tags": 5})] == [
+        ("tags", "type"),
+        ("metadata", "type"),
+    ]
+    assert lines(Raising(MINIMAL)) == ["Experiment must be a map that can be read; this one raises"]
+    built = ir.Experiment.read(MINIMAL).model_copy(update={"metadata": Raising(a=1)})
+    assert [issue.path for issue in ir.validate(built)] == ["metadata"]
+
+
+def test_half_a_character_in_a_key_is_named_where_it_stands() -> None:
+    """And never reaches a message as it is, so that the message can be printed."""
+    [issue] = ir.validate({**MINIMAL, "metadata": {"a": {"\ud800": 1}}})
+    assert (issue.path, issue.code) == ("metadata.a", "type")
+    assert str(issue).encode()
+
+
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        ("1", 'schema_version must be an integer, got "1"'),
+        (1.5, "schema_version must be an integer, got 1.5"),
+        (0, "schema_version: must be 1, got 0"),
+    ],
+)
+def test_what_is_no_version_is_told_in_words(version: Any, message: str) -> None:
+    """A version is a number, and there is one so far."""
+    assert lines({**MINIMAL, "schema_version": version}) == [message]
+
+
+def test_messages_show_no_secret_of_another_place() -> None:
+    """Not the text around half a character, no name in a list of names, and no key, also where it is given twice."""
+    token = "gh" + "p_" + "aB3dE5fG7hJ9kL1mN2pQ4rS6tU8vW0xYabcd"
+    told = str(ir.validate({"api_key": "Zx9Qw8Er7Ty6Ui5Op4As3", "id": "\ud800"}))
+    told += str(
+        ir.validate({**MINIMAL, token: 1, "pipeline": [{"name": token}, {"name": "b", "needs": [token + "x"]}]})
+    )
+    fair = {"fairness": {"enabled": True, "group_by": "x"}}
+    told += str(ir.validate({**MINIMAL, "reliability": fair, "dataset": {"name": "d", "schema": {token: "string"}}}))
+    for read in (
+        lambda: ir.from_json(f'{{"{token}": 1, "{token}": 2}}', ir.ModelRef),
+        lambda: ir.from_yaml(f"{token}: 1\n{token}: 2", ir.ModelRef),
+        lambda: ir.from_yaml(f"{token}: 1\nid: m", ir.ModelRef),
+        lambda: ir.StageDef(name="a", options={"x": {token: object()}}),
+    ):
+        with pytest.raises(SpecErrors) as caught:
+            read()
+        told += str(caught.value) + str([str(error) for error in caught.value.errors])
+    with pytest.warns(UnknownKeyWarning) as warned:
+        kept = ir.from_dict({"id": "m", token: 1}, ir.ModelRef, strict=False)
+    told += str(warned[0].message) + str(ir.validate(kept))
+    assert "Zx9Qw8" not in told
+    assert token not in told
+    deployed = {"id": "d", "model_version_id": "v", "endpoint": {"api_key_env": "aB3dE5fG7hJ9kL1mN2pQ4rS6"}}
+    assert "secret" in [issue.code for issue in ir.validate(deployed, ir.DeploymentConfig)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ir.ModelRef.model_construct(id="\ud800"),
+        ir.StageDef.model_construct(name="x", options={"a": 1, 3: 1}),
+        ir.StageDef.model_construct(name="x", options={(1, 2): 1}),
+        ir.StageDef.model_construct(name="x", options={"\ud800": 1}),
+        ir.StageDef.model_construct(name="x", options={"a": object()}),
+    ],
+)
+def test_what_json_has_no_word_for_has_no_hash(value: ir.Model) -> None:
+    """A value that was made past its checks is refused in our words."""
+    for write in (ir.canonical_json, ir.content_hash):
+        with pytest.raises(SpecErrors):
+            write(value)
+
+
+def test_what_json_has_no_word_for_is_not_written() -> None:
+    """Neither as JSON nor as plain data."""
+    for write in (ir.to_json, ir.to_dict, ir.to_yaml):
+        with pytest.raises(SpecErrors):
+            write(ir.StageDef.model_construct(name="x", options={"a": object()}))
+    with pytest.raises(SpecErrors) as caught:
+        ir.to_json(ir.ModelRef.model_construct(id="\ud800"))
+    assert "half of a surrogate pair" in str(caught.value)

@@ -137,7 +137,7 @@ def problems(kind: type[BaseModel], data: dict[str, Any]) -> list[str]:
         ({"positive": 0}, "range positive: positive must be positive, got 0"),
         ({"positive": "x"}, 'type positive: positive must be an integer, got "x"'),
         ({"positive": 1.5}, "type positive: positive must be an integer, got 1.5"),
-        ({"positive": None}, "type positive: positive must be an integer, got null"),
+        ({"positive": None}, "type positive: positive must be an integer (leave it out for the default 1), got null"),
         ({"counted": -1}, "range counted: counted must be a non-negative integer, got -1"),
         ({"counted": "x"}, 'type counted: counted must be a non-negative integer, got "x"'),
         ({"bounded": 1}, "range bounded: bounded must be between 2 and 9, got 1"),
@@ -399,3 +399,30 @@ SPEC_WORDS = [
 def test_the_words_of_the_predecessor(kind: type[ir.Model], data: dict[str, Any], words: str) -> None:
     """Its messages are kept, with the whole path in front and what came behind."""
     assert any(line.startswith(words) for line in ir.errors(data, kind)), ir.errors(data, kind)
+
+
+def test_null_for_a_field_with_a_default_says_what_to_do() -> None:
+    """What holds something by itself is not required: null is refused, and leaving it out is offered."""
+    [issue] = ir.validate({"id": "local", "profile": None}, ir.BackendRef)
+    assert str(issue) == 'profile must be a string (leave it out for the default "default"), got null'
+    [issue] = ir.validate({"strategy": None}, ir.EnsembleConfig)
+    assert '(leave it out for the default "none"), got null' in issue.message
+
+
+def test_a_percentile_may_be_given_in_percent() -> None:
+    """As the predecessor's documents have it; what is written is the quantile, and validation says so."""
+    read = ir.HedgingConfig.read({"strategy": "percentile", "percentile": 95})
+    assert read == ir.HedgingConfig(strategy="percentile", percentile=0.95)
+    assert ir.to_dict(read)["percentile"] == 0.95
+    document = {
+        "id": "e",
+        "backend": {"id": "local"},
+        "pipeline": [{"name": "s"}],
+        "reliability": {"hedging": {"strategy": "percentile", "percentile": 99.9}},
+    }
+    [issue] = ir.validate(document)
+    assert (issue.path, issue.code, issue.severity) == ("reliability.hedging.percentile", "deprecated", "warning")
+    assert issue.message == "percentile should be a quantile, got 99.9, which is read as percent: 0.999"
+    for wrong in (1, 100, 0, True):
+        assert not ir.is_valid({"percentile": wrong}, ir.HedgingConfig)
+    assert "anyOf" in str(ir.json_schema(ir.HedgingConfig)["properties"]["percentile"])

@@ -321,3 +321,80 @@ def test_the_runner_has_no_run_without_its_loop(lab: Any) -> None:
     thread.join()
     assert results[0].status == "completed"
     results[0].context.workspace.rmdir()
+
+
+@WHERE
+@pytest.mark.parametrize("answer", ["stops", "swallows", "fails"])
+@pytest.mark.parametrize("timeout_s", [None, 30.0])
+def test_a_request_from_another_thread_reaches_what_is_awaited(
+    lab: Any, answer: str, timeout_s: Any, needs: Any
+) -> None:
+    """`Cancellation.request()` cuts an async stage short whatever it makes of it; nothing is run on, nor completed."""
+    stopping, started = Cancellation(), threading.Event()
+
+    @lab.stage
+    async def slow(context: Any, options: Any) -> Any:
+        started.set()
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            if answer == "stops":
+                raise
+            if answer == "fails":
+                raise OSError("connection lost") from None
+        return context
+
+    thread = threading.Thread(target=lambda: started.wait(30) and stopping.request())
+    thread.start()
+    entry = {"name": "slow", "needs": needs, "timeout_s": timeout_s, "on_error": "continue"}
+    with pytest.raises(Cancelled, match="asked to stop"):
+        lab.run(entry, cancellation=stopping)
+    thread.join()
+    assert lab.memory.ended == ("cancelled", None)
+    assert [record.status for record, _ in lab.memory.finished] == ["cancelled"]
+
+
+@WHERE
+@pytest.mark.parametrize("timeout_s", [None, 30.0])
+def test_a_request_from_another_thread_ends_the_wait_for_another_attempt(lab: Any, timeout_s: Any, needs: Any) -> None:
+    """A stage that waits to be tried again is not tried again."""
+    stopping = Cancellation()
+
+    @lab.stage
+    def fails(context: Any, options: Any) -> Any:
+        threading.Timer(0.05, stopping.request).start()
+        raise OSError("busy")
+
+    retry = {"attempts": 2, "wait_initial_s": 600.0, "wait_max_s": 600.0}
+    with pytest.raises(Cancelled):
+        lab.run({"name": "fails", "needs": needs, "timeout_s": timeout_s, "retry": retry}, cancellation=stopping)
+    assert lab.memory.ended == ("cancelled", None)
+    assert [record.status for record, _ in lab.memory.finished] == ["failed"]
+
+
+@pytest.mark.parametrize("verdict", ["skip", "continue", "fallback"])
+def test_a_stage_that_failed_because_it_was_stopped_does_not_complete_the_run(lab: Any, verdict: str) -> None:
+    """A stage that makes a failure of the request is not passed over: the run is cancelled."""
+    stopping = Cancellation()
+
+    @lab.stage
+    def fails(context: Any, options: Any) -> Any:
+        stopping.request()
+        raise OSError("connection lost")
+
+    fallback = {"name": "count"} if verdict == "fallback" else None
+    with pytest.raises(Cancelled):
+        lab.run({"name": "fails", "on_error": verdict, "fallback": fallback}, cancellation=stopping)
+    assert lab.memory.ended == ("cancelled", None)
+
+
+def test_who_listens_is_told_of_wider_and_earlier_requests_and_not_of_later_ones() -> None:
+    """A listener hears requests around its own, one that is there already, and none once its block has ended."""
+    wide, told = Cancellation(), list[str]()
+    narrow = Cancellation(wide)
+    with narrow.told(lambda: told.append("first")):
+        wide.request()
+    with narrow.told(lambda: told.append("late")):
+        assert told == ["first", "late"]
+    narrow.request()
+    assert told == ["first", "late"]

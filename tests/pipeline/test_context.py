@@ -209,3 +209,42 @@ def test_a_large_context_is_cheap_to_change(context: Context) -> None:
     assert after.delta_since(large).metrics == {f"k{i}": i for i in range(1_000)}
     assert list(after.metrics)[:2] == ["m0", "m1"]
     assert len(large.metrics) == 10_000
+
+
+def test_what_is_read_is_a_copy(context: Context) -> None:
+    """Changing a list or a dict that was read, from the context or its delta, changes nothing that is kept."""
+    value = {"l": [1, {"d": 2}]}
+    full = context.put_metric("m", value).assign("a", value).add_output(value)
+    delta = full.delta_since(context)
+    for read in (
+        full.metrics["m"],
+        full.get_metric("m"),
+        full.get_assign("a"),
+        *full.assigns.values(),
+        full.outputs[0],
+        next(iter(full.outputs)),
+        full.outputs[:][0],
+        delta.metrics["m"],
+        delta.outputs[0],
+        context.restored(delta).metrics["m"],
+    ):
+        read["l"][1]["x"] = read["l"].append(3)
+    assert (full.metrics["m"], full.assigns["a"], full.outputs[0]) == (value, value, value)
+    assert full.put_resource("r", 1).delta_since(full).metrics == {}
+
+
+def test_a_delta_does_not_feed_what_it_restored(context: Context) -> None:
+    """What was restored from a delta does not change with it."""
+    delta = context.put_metric("m", [1]).delta_since(context)
+    restored = context.restored(delta)
+    delta.metrics["m"].append(2)
+    assert restored.metrics["m"] == [1]
+
+
+def test_a_file_by_its_name(context: Context, tmp_path: Path) -> None:
+    """A path may be text, and a relative one is meant inside the workspace."""
+    (tmp_path / "x.txt").write_text("x")
+    assert context.add_file("x", "x.txt").artifacts["x"].path == "x.txt"
+    assert context.add_file("x", str(tmp_path / "x.txt")).artifact_path("x").read_text() == "x"
+    with pytest.raises(ContractError, match="outside the run's workspace"):
+        context.add_file("x", "no-such-file.txt")

@@ -3,13 +3,14 @@
 import asyncio
 import functools
 import pickle
+import re
 import sys
 from typing import Any
 
 import pytest
 
 from crucible.errors import Cancelled, ContractError, SpecErrors, StageError
-from crucible.pipeline import Context, Registry, Runner, StageBase
+from crucible.pipeline import Context, Registry, Runner, StageBase, stage
 from crucible.pipeline.calling import drive
 from crucible.pipeline.records import failure_of
 
@@ -136,7 +137,7 @@ def test_stop_iteration_is_a_failure_like_any_other(lab: Any, needs: Any, timeou
 
 
 @pytest.mark.parametrize("needs", [None, []])
-@pytest.mark.parametrize("raised", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), Cancelled("enough")])
+@pytest.mark.parametrize("raised", [GeneratorExit(), Cancelled("enough")])
 def test_leaving_the_process_from_a_stage_is_recorded_first(lab: Any, raised: BaseException, needs: Any) -> None:
     """What is meant for the process goes on to the process, and the run and its stage are recorded as cancelled."""
 
@@ -149,8 +150,38 @@ def test_leaving_the_process_from_a_stage_is_recorded_first(lab: Any, raised: Ba
     assert lab.memory.ended == ("cancelled", None)
     assert [record.status for record, _ in lab.memory.finished if record.name == "leave"] == ["cancelled"]
     reason = next(record.reason for record, _ in lab.memory.finished if record.name == "leave")
-    told = {SystemExit: "SystemExit: 3", GeneratorExit: "GeneratorExit: ", Cancelled: "enough"}
-    assert reason == told.get(type(raised), "the run was asked to stop")
+    assert reason == {GeneratorExit: "GeneratorExit: ", Cancelled: "enough"}[type(raised)]
+
+
+@pytest.mark.parametrize("needs", [None, []])
+@pytest.mark.parametrize("timeout_s", [None, 30.0])
+@pytest.mark.parametrize(
+    ("raised", "is_async", "message"),
+    [
+        (SystemExit(0), False, "the stage called sys.exit(0)"),
+        (SystemExit("no luck"), True, "the stage called sys.exit('no luck')"),
+        (SystemExit(), True, "the stage called sys.exit()"),
+        (KeyboardInterrupt(), False, "the stage raised KeyboardInterrupt"),
+    ],
+)
+def test_a_stage_cannot_end_the_process(
+    lab: Any, raised: BaseException, message: str, needs: Any, timeout_s: Any, is_async: bool
+) -> None:
+    """What would end a process is the stage's failure where a stage raises it, in every way that a stage can run."""
+
+    def leave(context: Any, options: Any) -> Any:
+        raise raised
+
+    async def aleave(context: Any, options: Any) -> Any:
+        raise raised
+
+    lab.knows(stage("leave")(aleave if is_async else leave))
+    result = lab.run("count", {"name": "leave", "needs": needs, "timeout_s": timeout_s})
+    assert (result.status, result.failure.message) == ("failed", message)
+    assert lab.memory.ended[0] == "failed"
+    assert result.failed.status == "failed"
+    with pytest.raises(StageError, match=re.escape(f"pipeline[1] leave failed: {message}")):
+        result.raise_for_status()
 
 
 @pytest.mark.parametrize("needs", [None, []])
@@ -248,7 +279,7 @@ def test_deep_recursion_is_a_failure(lab: Any) -> None:
 
 def test_raise_for_status_without_a_failed_stage(lab: Any) -> None:
     """Where no stage failed, such as a lost record, the run itself is named."""
-    lab.memory.fail_at = "run_started"
+    lab.memory.fail_at = "run_finished"
     with pytest.raises(StageError, match="the run failed: disk full"):
         lab.run("count").raise_for_status()
 
@@ -290,3 +321,14 @@ def test_options_of_the_runner_are_checked() -> None:
     """A mode that does not exist is refused when the runner is made."""
     with pytest.raises(ContractError, match="validate_options must be one of: off, warn, error; got 'strict'"):
         Runner(Registry(installed=False), validate_options="strict")
+
+
+@pytest.mark.parametrize("needs", [None, []])
+def test_a_module_that_leaves_while_it_is_imported(lab: Any, tmp_path: Any, monkeypatch: Any, needs: Any) -> None:
+    """A stage whose module calls sys.exit when it is imported fails, as any that cannot be found."""
+    (tmp_path / "leaves_at_once.py").write_text("import sys; sys.exit(4)")
+    monkeypatch.syspath_prepend(tmp_path)
+    lab.registry = lab.registry.allowing(["leaves_at_once"])
+    result = lab.run({"name": "x", "module": "leaves_at_once:x", "needs": needs})
+    assert (result.status, result.failure.type) == ("failed", "ContractError")
+    assert result.failure.message.endswith("cannot be imported: 4")

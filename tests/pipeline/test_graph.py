@@ -3,13 +3,17 @@
 import asyncio
 import itertools
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crucible.errors import ContractError, SpecErrors, StoreError
+from crucible.ir import BackendRef, Experiment, StageDef
 from crucible.pipeline import Context, Resume, StageRecord, check_cancelled
-from crucible.pipeline.graph import ancestors, dependencies
+from crucible.pipeline.graph import Ways, ancestors, dependencies
 
 
 def test_sync_branches_overlap(lab: Any) -> None:
@@ -353,8 +357,76 @@ def test_ancestors_follow_every_way(lab: Any) -> None:
         "e",
     ).pipeline
     direct = dependencies(pipeline)
-    assert direct == [frozenset(), frozenset(), {0}, {2}, {0, 1, 2, 3}]
-    assert ancestors(direct) == [frozenset(), frozenset(), {0}, {0, 2}, {0, 1, 2, 3}]
+    assert list(map(set, direct)) == [set(), set(), {0}, {2}, {0, 1, 2, 3}]
+    assert [set(places.since(0)) for places in ancestors(direct)] == [set(), set(), {0}, {0, 2}, {0, 1, 2, 3}]
+
+
+@given(st.lists(st.none() | st.sets(st.integers(0, 30)), max_size=16))
+def test_ancestors_are_all_that_can_be_reached(needs: list[set[int] | None]) -> None:
+    """Whatever needs what: the ancestors are those that an entry waits for, and theirs; None is all before it."""
+    pipeline = [
+        StageDef(name="s", id=f"s{i}", needs=None if each is None else [f"s{n % i}" for n in each if i])
+        for i, each in enumerate(needs)
+    ]
+    expected: list[set[int]] = []
+    for i, each in enumerate(needs):
+        direct = set(range(i)) if each is None else {n % i for n in each if i}
+        expected.append(direct.union(*(expected[n] for n in direct)))
+    found = ancestors(dependencies(pipeline))
+    assert [set(places.since(0)) for places in found] == expected
+    for places, theirs in zip(found, expected, strict=True):
+        assert [place in places for place in range(20)] == [place in theirs for place in range(20)]
+        assert list(places.since(3)) == sorted(place for place in theirs if place >= 3)
+        assert "3" not in places
+
+
+@given(st.lists(st.none() | st.sets(st.integers(0, 30)), max_size=12), st.randoms())
+def test_what_an_entry_is_given_is_what_its_ways_added(needs: list[set[int] | None], random: Any) -> None:
+    """In whatever order the entries end, each is given what its ancestors added, in pipeline order."""
+    pipeline = [
+        StageDef(name="s", id=f"s{i}", needs=None if each is None else [f"s{n % i}" for n in each if i])
+        for i, each in enumerate(needs)
+    ]
+    direct = dependencies(pipeline)
+    above = [list(places.since(0)) for places in ancestors(direct)]
+    experiment = Experiment(id="e", backend=BackendRef(id="local"), pipeline=(StageDef(name="s"),))
+    ways = Ways(Context(run_id="r", experiment=experiment, workspace=Path()), direct)
+    left = set(range(len(pipeline)))
+    while left:
+        ready = sorted(place for place in left if left.isdisjoint(above[place]))
+        place = random.choice(ready)
+        before = ways.before(place)
+        assert list(before.metrics) == [f"m{i}" for i in above[place]]
+        assert list(before.outputs) == [{"n": i} for i in above[place]]
+        assert list(before.completed_stages) == [f"s{i}" for i in above[place]]
+        after = before.put_metric(f"m{place}", place).add_output({"n": place}).mark_stage_complete(f"s{place}")
+        ways.keep(place, before, after)
+        left.remove(place)
+    assert list(ways.end().metrics) == [f"m{i}" for i in range(len(pipeline))]
+
+
+def test_so_many_branches_run_at_once_and_no_more(lab: Any) -> None:
+    """`max_parallel` bounds how many branches are under way; the others wait for their turn."""
+    under_way, most = list[int](), list[int]()
+
+    @lab.stage
+    async def counts(context: Any, options: Any) -> Any:
+        under_way.append(1)
+        most.append(len(under_way))
+        await asyncio.sleep(0.001)
+        under_way.pop()
+        return context
+
+    entries = [{"name": "counts", "id": f"b{i}", "needs": []} for i in range(40)]
+    for bound in (1, 3):
+        most.clear()
+        result = lab.runner(max_parallel=bound).run(lab.experiment(*entries), workspace=lab.workspace)
+        assert result.status == "completed"
+        assert max(most) == bound
+    lab.run(*entries)
+    assert max(most) == 16
+    with pytest.raises(ContractError, match="max_parallel must be at least 1, got 0"):
+        lab.runner(max_parallel=0)
 
 
 @pytest.mark.parametrize("shape", ["chain", "fan", "mixed"])

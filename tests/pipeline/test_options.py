@@ -1,6 +1,9 @@
 """Options: read strictly from the stage's own model, defaults applied, described without a second source."""
 
+import enum
+import json
 import logging
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -8,7 +11,7 @@ from pydantic import Field
 
 from crucible.errors import SpecErrors
 from crucible.pipeline import StageBase, StageOptions, parse_options, stage, type_words
-from crucible.pipeline.schema import SCHEMA_VERSION, type_spec
+from crucible.pipeline.schema import SCHEMA_VERSION, describe, type_spec
 
 
 class Inner(StageOptions):
@@ -166,3 +169,57 @@ def test_the_mode_off_does_not_look(lab: Any, caplog: pytest.LogCaptureFixture) 
 def test_the_mode_error_fails_the_stage(lab: Any) -> None:
     """error, the default: the stage is not run."""
     assert lab.run({"name": "count", "options": {"by": -1}}).context.metrics == {}
+
+
+class Colour(enum.Enum):
+    """A choice."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+class Rich(StageOptions):
+    """One option of each kind that is not plain JSON."""
+
+    names: list[str] = Field(default_factory=lambda: ["a"])
+    weights: dict[str, float] = Field(default_factory=dict)
+    words: set[str] = Field(default_factory=lambda: {"b", "a"}, alias="Words")
+    stamp: float = Field(default_factory=lambda: 1.0)
+    pair: tuple[int, str] = (1, "x")
+    colour: Colour = Colour.RED
+    maybe_colour: Colour | None = None
+    inner: Inner = Inner()
+    inners: list[Inner] = Field(default_factory=list)
+    call: Callable[[int], int] | None = None
+    bare_call: Callable[[int], int] = abs
+
+
+def test_rich_options_are_described() -> None:
+    """Defaults that a factory makes, tuples, enumerations, nested options; what JSON cannot say is `any`."""
+    described = describe("rich", "Rich.", Rich)
+    assert described["types"] == {
+        "names": {"list": "string"},
+        "weights": {"map": ["string", "float"]},
+        "Words": {"list": "string"},
+        "stamp": "float",
+        "pair": {"tuple": ["integer", "string"]},
+        "colour": {"enum": ["red", "blue"]},
+        "maybe_colour": {"union": [{"enum": ["red", "blue"]}, "null"]},
+        "inner": {"struct": "Inner"},
+        "inners": {"list": {"struct": "Inner"}},
+        "call": "any",
+        "bare_call": "any",
+    }
+    assert described["defaults"] == {
+        "names": ["a"],
+        "weights": {},
+        "Words": ["a", "b"],
+        "pair": [1, "x"],
+        "colour": "red",
+        "maybe_colour": None,
+        "inner": {"depth": 1},
+        "inners": [],
+        "call": None,
+    }
+    assert json.loads(json.dumps(described)) == described
+    assert type_words(described["types"]["pair"]) == "tuple of integer, string"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crucible.pipeline import FrozenList, FrozenMap
+from crucible.pipeline.persistent import JsonList, JsonMap
 
 KEYS = st.text(max_size=3)
 STEPS = st.lists(st.tuples(KEYS, st.integers()), max_size=40)
@@ -116,3 +117,24 @@ def test_ten_thousand_entries() -> None:
     assert list(one_by_one.set(names[5], -1)) == names
     assert one_by_one.set("x", 1).changed_since(one_by_one) == {"x": 1}
     assert FrozenList(range(10_000)).append(10_000)[9_999:] == (9_999, 10_000)
+
+
+def test_what_changed_is_found_however_long_ago() -> None:
+    """A map that was changed far more often than it has entries forgets how, and is compared as a whole."""
+    first = FrozenMap({"a": 0, "b": 0})
+    last = first
+    for i in range(1_000):
+        last = last.set("a", i + 1_000)
+    assert last.changed_since(first) == {"a": 1_999}
+    assert first.changed_since(last) == {"a": 0}
+    assert last.changed_since(FrozenMap()) == last
+    assert last.set("a", first["a"]).changed_since(first) == {}
+
+
+@pytest.mark.parametrize("value", [JsonMap({"a": [1], "b": 2}), JsonList([[1], 2])])
+def test_json_collections_travel_as_they_are(value: object) -> None:
+    """Pickling and copying keep the type, so that what is read stays a copy."""
+    again = pickle.loads(pickle.dumps(value))
+    assert type(again) is type(value)
+    assert again == value == copy.deepcopy(value)
+    assert repr(again) == repr(value)

@@ -8,7 +8,7 @@ import pytest
 from crucible.errors import StoreError
 from crucible.ir import to_dict
 
-PLACES = ["run_started", "stage_started", "stage_finished", "run_finished"]
+PLACES = ["stage_started", "stage_finished", "run_finished"]
 
 
 def test_it_is_told_the_whole_run(lab: Any) -> None:
@@ -33,7 +33,15 @@ def test_a_lost_record_fails_the_run(lab: Any, place: str, kind: str) -> None:
     assert (result.failure.type, result.failure.message) == ("StoreError", "disk full")
     assert result.failed is None
     started = lab.memory.names.count("stage_started")
-    assert started == {"run_started": 0, "stage_started": 0, "stage_finished": 1, "run_finished": 2}[place]
+    assert started == {"stage_started": 0, "stage_finished": 1, "run_finished": 2}[place]
+
+
+def test_a_run_that_could_not_start_has_no_end(lab: Any) -> None:
+    """Where the recorder refuses a run, as for an id that is taken, its error is raised and it is told no more."""
+    lab.memory.fail_at = "run_started"
+    with pytest.raises(StoreError, match="disk full"):
+        lab.run("count")
+    assert lab.memory.calls == []
 
 
 def test_the_first_failure_is_the_runs(lab: Any) -> None:
@@ -69,7 +77,8 @@ def test_calls_never_overlap(lab: Any) -> None:
         return context
 
     entries = [{"name": "meet", "id": f"b{i}", "needs": []} for i in range(30)]
-    assert lab.run(*entries, "count").status == "completed"
+    runner = lab.runner(max_parallel=30)
+    assert runner.run(lab.experiment(*entries, "count"), workspace=lab.workspace).status == "completed"
     assert lab.memory.overlaps == 0
     assert lab.memory.names.count("stage_finished") == 31
 

@@ -1,5 +1,6 @@
 """`retry`: which errors are worth another attempt, how many, and after how long."""
 
+import asyncio
 import threading
 from typing import Any
 
@@ -17,7 +18,7 @@ from crucible.errors import (
     StageTimeout,
 )
 from crucible.ir import RetryPolicy
-from crucible.pipeline import Again, Retry, StageCall, check_cancelled, run_sync
+from crucible.pipeline import Again, Retry, StageCall, check_cancelled, run_sync, stage
 from crucible.pipeline.middleware import worth_retrying
 
 NOW = {"wait_initial_s": 0.0, "wait_max_s": 0.0}
@@ -208,3 +209,22 @@ def test_a_request_to_an_outer_run_ends_the_wait_of_an_inner_one(lab: Any) -> No
     run_sync(scenario())
     assert inner == [Cancelled]
     assert lab.memory.finished[0][0].status == "cancelled"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_timeout_is_a_timeout_error(lab: Any, is_async: bool) -> None:
+    """`errors: [TimeoutError]` covers a stage that took longer than its `timeout_s`."""
+
+    def slow(context: Any, options: Any) -> Any:
+        while True:
+            check_cancelled()
+            threading.Event().wait(0.002)
+
+    async def aslow(context: Any, options: Any) -> Any:
+        await asyncio.sleep(600)
+
+    lab.knows(stage("slow")(aslow if is_async else slow))
+    retry = {"attempts": 3, "wait_initial_s": 0.0, "errors": ["TimeoutError"]}
+    result = lab.run({"name": "slow", "timeout_s": 0.02, "retry": retry})
+    assert (result.failure.type, result.stages[0].attempt) == ("StageTimeout", 3)
+    assert isinstance(result.error, TimeoutError)

@@ -153,7 +153,7 @@ def test_forest_of_plain_scores_has_its_own_scale() -> None:
     axis = ForestAxis("bleu by model", "bleu", "value")
     chart = forest_chart([Estimate("a" * 80, 12.5, None, "12.5")], axis, width=360, key="f") or ""
     assert ">12.5</text>" in chart
-    assert "…</text>" in chart
+    assert re.search(">a+…a+</text>", chart)  # the middle goes, not the end
     assert forest_chart([Estimate("a", None, None, "—")], axis, width=360, key="f") is None
 
 
@@ -194,3 +194,45 @@ def test_logarithmic_ticks(low: float, high: float, ticks: list[float]) -> None:
     assert log_ticks(low, high) == ticks
     scale = Scale(ticks[0], ticks[-1], 0, 1, is_log=True)
     assert (scale(ticks[0]), round(scale(ticks[-1]), 9)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        (1e-320, 9e-320),
+        (5e-324, 5e-324),
+        (-1e308, 1e308),
+        (1.5e308, 1.7e308),
+        (1e300, 1e300),
+        (0.0, 1e-291),
+        (1e16, 1e16),
+    ],
+)
+def test_an_axis_of_the_smallest_and_largest_numbers(low: float, high: float) -> None:
+    """Even where numbers have no tenth, or their difference none, there are ticks, and places for the values."""
+    ticks = nice_ticks(low, high)
+    assert 2 <= len(ticks) <= 10
+    assert ticks == sorted(set(ticks))
+    assert len(tick_texts(ticks)) == len(ticks)
+    assert max(map(len, tick_texts(ticks, signed=True))) < 15
+    places = [Scale(ticks[0], ticks[-1], 0.0, 100.0)(value) for value in (low, high)]
+    assert all(0 <= place <= 100 for place in places)
+    rows = [Estimate("a", low, Interval(low, high, 0.95, "t"), "x")]
+    for is_difference in (True, False):
+        assert forest_chart(rows, ForestAxis("n", "t", "value", is_difference), width=900, key="k") is not None
+
+
+def test_a_logarithmic_axis_of_the_smallest_numbers() -> None:
+    """What is below all powers of ten stands at the start."""
+    ticks = log_ticks(5e-324, 1e-280)
+    scale = Scale(ticks[0], ticks[-1], 0.0, 100.0, is_log=True)
+    assert (scale(5e-324), scale(1e-280)) == (0.0, 100.0)
+
+
+def test_of_a_difference_both_names_are_shortened() -> None:
+    """Each keeps its start and its end, and a short one is left as it is."""
+    axis = ForestAxis("n", "t", "value", is_difference=True)
+    for treatment, baseline in (("a" * 50 + "-x", "b" * 50 + "-y"), ("a" * 50 + "-x", "b-y"), ("a-x", "b" * 50 + "-y")):
+        contrast = Contrast(name="c", baseline=baseline, treatment=treatment, difference=1.0)
+        chart = forest_chart(difference_estimates([contrast]), axis, width=920, key="k") or ""
+        assert re.search(r">a+…?a*-x \N{MINUS SIGN} b+…?b*-y</text>", chart)

@@ -266,3 +266,21 @@ def test_contrasts_of_several_metrics(tmp_path: Path, leave: SimpleNamespace) ->
     page = render(results, "html")
     assert page.count("Differences in exact_match, treatment minus baseline.") == 1
     assert page.count("Differences in field_f1, treatment minus baseline.") == 1
+
+
+def test_assigns_of_the_caller_are_in_no_report(tmp_path: Path, leave: SimpleNamespace) -> None:
+    """Of the provenance only known facts are shown: never what the caller handed over, which cannot replace them."""
+    context = leave.origin(leave.start(tmp_path))
+    given = {"examples": [{"input": "eve@example.com"}], "blob": "A" * 50, "cfg": {"store": "S3CR", "seed": 99}}
+    provenance = {**context.get_assign("provenance"), "assigns": given, "note": "x", "platform": {"of": "mine"}}
+    results = build_results(context.assign("provenance", provenance))
+    assert results["provenance"]["seed"] == 0
+    assert results["provenance"]["facts"] == {
+        "source": "examples/quickstart.yaml",
+        "experiment_hash": "c0ffee" * 10,
+        "started_at": "2026-04-12T09:30:05+00:00",
+        "store": ".crucible",
+    }
+    for format_ in FORMATS:
+        text = render(results, format_)
+        assert not any(word in text for word in ("eve@example", "AAAA", "S3CR", "mine"))

@@ -110,6 +110,20 @@ def test_a_variable_that_is_not_set(tmp_path: Path, leave: SimpleNamespace, monk
         again(leave.start(tmp_path), url_env="REPORTS")
 
 
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:hunter2pw@127.0.0.1:1/db", "postgres:// u:hunter2pw@:bad/db", "mysql://u:hunter2pw@x/y"]
+)
+def test_a_variable_with_a_store_that_cannot_be_used(
+    tmp_path: Path, leave: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """The error names the variable, and neither a server that does not answer nor a broken URL shows the password."""
+    pytest.importorskip("psycopg")
+    monkeypatch.setenv("REPORTS", url)
+    with pytest.raises(StoreError, match="REPORTS") as caught:
+        again(leave.start(tmp_path), url_env="REPORTS")
+    assert "hunter2pw" not in str(caught.value)
+
+
 def test_a_run_that_does_not_say_where_it_is_kept(
     tmp_path: Path, leave: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

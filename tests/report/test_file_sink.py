@@ -61,6 +61,29 @@ def test_paths_are_checked(tmp_path: Path, leave: SimpleNamespace, path: str, wo
     assert words in problems[0][1]
 
 
+@pytest.mark.parametrize(
+    ("path", "formats", "words"),
+    [("trace", ["json"], "trace.json"), ("trace.json", ["json", "html"], "trace.json"),
+     ("./Trace.JSON", ["json"], "trace.json"), ("trace.json/x", ["csv"], "trace.json/"),
+     ("train/model/x", ["csv"], "train/"), ("Evaluate/base", ["json"], "evaluate/")],
+)  # fmt: skip
+def test_what_the_run_writes_itself_is_no_place(
+    tmp_path: Path, leave: SimpleNamespace, path: str, formats: list[str], words: str
+) -> None:
+    """The trace would overwrite the report, and a report among the files of a stage would be in its way."""
+    experiment: Experiment = leave.start(tmp_path, **output(path, *formats)).experiment
+    problems = STAGE.check(experiment, parse_options(STAGE, {}))
+    assert [place for place, _ in problems] == ["outputs[0].options.path"]
+    assert f"leads to {words}, which the run itself writes" in problems[0][1]
+
+
+@pytest.mark.parametrize("path", ["trace", "train", "out/trace", "out/train/x", "trace.json.old"])
+def test_names_like_those_of_the_run_are_fine(tmp_path: Path, leave: SimpleNamespace, path: str) -> None:
+    """Only the very places of the run are taken."""
+    experiment: Experiment = leave.start(tmp_path, **output(path, "csv")).experiment
+    assert STAGE.check(experiment, parse_options(STAGE, {})) == []
+
+
 def test_a_link_out_of_the_folder(tmp_path: Path, leave: SimpleNamespace) -> None:
     """A link inside the folder is no way out of it."""
     inside, outside = tmp_path / "run", tmp_path / "elsewhere"

@@ -92,3 +92,39 @@ def test_groups_of_fractions_and_failures(tmp_path: Path, leave: SimpleNamespace
     assert (score["attempted"], score["scored"], score["failed"], score["unit"]) == (4, 3, 1, "fraction")
     assert results["cautions"][-1] == "bench: 3 of 9 outputs have no prompt."
     assert "no sentence was recorded" in render(results, "markdown")
+
+
+@pytest.mark.parametrize(
+    ("metric", "means", "method", "unit"),
+    [
+        ("exact_match", (81.0, 90.2), "Student t", "value"),
+        ("exact_match", (0.81, 0.9), "Student t", "fraction"),
+        ("retries", (0.4, 4.2), "Wilson score", "value"),
+        ("seconds", (0.4, 0.6), "Student t of the Wilson plant", "value"),
+        ("solved", (0.4, 0.6), "Wilson score", "fraction"),
+    ],
+)
+def test_the_unit_follows_from_the_values(
+    tmp_path: Path, leave: SimpleNamespace, metric: str, means: tuple[float, float], method: str, unit: str
+) -> None:
+    """Percent is for shares, by their values: no name of a metric and no word makes percentages of other numbers."""
+    groups = {
+        label: {"n": 5, "mean": mean, "interval": {"low": mean, "high": mean, "level": 0.95, "method": method}}
+        for label, mean in zip("ab", means, strict=True)
+    }
+    contrast = {"baseline": "a", "treatment": "b", "difference": means[1] - means[0]}
+    bench = {"metric": metric, "groups": groups | {"c": {"n": 1, "mean": 1.0}}, "contrasts": [contrast]}
+    results = build_results(leave.start(tmp_path).put_metric("bench", bench))
+    units = [evaluation["scores"][0]["unit"] for evaluation in results["evaluations"]]
+    assert units == [unit] * 3
+    assert results["contrasts"][0]["unit"] == unit
+    for format_ in FORMATS:
+        render(results, format_)
+
+
+def test_the_unit_of_a_contrast_without_groups(tmp_path: Path, leave: SimpleNamespace) -> None:
+    """A stranger's contrast of a known share is in points, unless its means are no shares."""
+    for mean, unit in ((0.5, "fraction"), (81.0, "value")):
+        contrast = {"baseline": "a", "treatment": "b", "metric": "exact_match", "baseline_mean": mean}
+        results = build_results(leave.start(tmp_path).put_metric("bench", {"contrasts": [contrast]}))
+        assert results["contrasts"][0]["unit"] == unit

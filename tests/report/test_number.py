@@ -74,7 +74,7 @@ def test_p_stays_on_its_side_of_alpha(p: float, alpha: float) -> None:
 @pytest.mark.parametrize(
     ("p", "alpha", "text"),
     [(0.0, 0.05, "p < 0.0001"), (3e-9, 0.05, "p < 0.0001"), (0.0312, 0.05, "p = 0.0312"), (1.0, 0.05, "p = 1"),
-     (0.049996, 0.05, "p = 0.049996"), (0.99996, 0.05, "p = 1"), (None, 0.05, "p = —"), (5e-5, 6e-5, "p = 5e-05"),
+     (0.049996, 0.05, "p = 0.049996"), (0.99996, 0.05, "p = 1"), (None, 0.05, "p = —"), (5e-5, 6e-5, "p = 5.0e-05"),
      (1.5, None, "p = 1.5"), (0.5, None, "p = 0.5000")],
 )  # fmt: skip
 def test_p_examples(p: float | None, alpha: float | None, text: str) -> None:

@@ -10,8 +10,9 @@ from typing import Literal
 import pytest
 from playwright import sync_api as playwright
 
-from crucible.pipeline import Context
+from crucible.pipeline import Context, parse_options
 from crucible.report import build_results, render
+from crucible.stats.stages import BenchStage
 
 pytestmark = pytest.mark.browser
 
@@ -91,6 +92,39 @@ def test_a_run_of_checks_alone(browser: playwright.Browser, tmp_path: Path, leav
     for name in ("Checks of the data", "Checks of the data: kept", "Guardrails"):
         assert page.get_by_role("table", name=name, exact=True).is_visible()
     assert page.locator("dl.terms").count() == 0
+    view.close()
+
+
+@pytest.mark.parametrize("width", [1100, 400])
+def test_long_names_do_not_widen_the_page(
+    browser: playwright.Browser, tmp_path: Path, leave: SimpleNamespace, width: int
+) -> None:
+    """Names of models and metrics wrap in tables and headings, and lose their middle in charts, never their end."""
+    name = "meta-llama/Llama-3.1-8B-Instruct-lora-r16-alpha32-lr2e-4-epochs3-seed42-checkpoint-001500-merged-bf16"
+    metric = "exact_match_after_normalisation_of_numbers_and_units"
+    rows = [
+        {"group": label, "value": value, "item": f"i{place}"}
+        for label, shift in ((name, 0.0), (f"{name}-b", 0.5), ("c", 1.5))
+        for place, value in enumerate([shift + 0.125, shift + 0.7, shift - 0.3, shift + 1.1])
+    ]
+    stage = BenchStage()
+    context = leave.start(tmp_path, outputs=None).assign("bench_data", rows)
+    context = stage.run(context, parse_options(stage, {"data_source": "assigns", "metric": metric}))
+    context = context.put_metric("blob", {"A" * 300: "B" * 5000, "list": ["C" * 900]})
+    file = tmp_path / "report.html"
+    file.write_text(render(build_results(context), "html"), encoding="utf-8")
+    view = browser.new_context(viewport={"width": width, "height": 900})
+    page = view.new_page()
+    page.goto(file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    tables = page.evaluate("[...document.querySelectorAll('table')].map(t => t.getBoundingClientRect().right)")
+    assert tables
+    assert max(tables) <= width
+    assert page.evaluate(TEXT_OUTSIDE_CHARTS) == []
+    heads = page.locator("thead th", has_text="Attempted").all()
+    assert width < 500 or all(head.evaluate("e => e.getClientRects()[0].height < 60") for head in heads)
+    labels = page.evaluate("[...document.querySelectorAll('svg .row')].map(text => text.textContent)")
+    assert any(label.startswith("meta-llama") and label.endswith("bf16-b") for label in labels)
     view.close()
 
 

@@ -14,6 +14,7 @@ from crucible.errors import ContractError, StatsError
 from crucible.pipeline import Context, StageBase, parse_options, pipeline_problems, stage_problems
 from crucible.pipeline.registry import Registry
 from crucible.stats.plan import BenchOptions, resolve
+from crucible.stats.refusals import refusals
 from crucible.stats.stages import BenchStage
 
 Rows = dict[str, Any]
@@ -102,14 +103,35 @@ def test_several_contrasts_are_corrected_in_declared_order(make_context: MakeCon
 
 def test_no_correction_when_told_so(make_context: MakeContext) -> None:
     """`correction: none` is honoured."""
-    back = {"baseline": "tuned", "treatment": "base"}
+    other = {"baseline": "other", "treatment": "tuned"}
     context = BenchStage().run(
-        make_context(base=BASE, tuned=TUNED), _options(contrasts=[PAIR, back], correction="none")
+        make_context(base=BASE, tuned=TUNED, other=BASE), _options(contrasts=[PAIR, other], correction="none")
     )
     bench = context.get_metric("bench")
     assert bench["correction"] == "none"
     assert [record["p_adjusted"] for record in bench["contrasts"]] == [None, None]
-    assert bench["contrasts"][0]["difference"] == -bench["contrasts"][1]["difference"]
+    assert bench["contrasts"][0]["difference"] == bench["contrasts"][1]["difference"]
+
+
+@pytest.mark.parametrize(
+    ("source", "twice"),
+    [
+        ("scores", {"baseline": "tuned", "treatment": "base", "name": "back"}),
+        ("scores", {**PAIR, "name": "again", "metric": "exact_match"}),
+        ("assigns", {"baseline": "tuned", "treatment": "base"}),
+    ],
+)
+def test_a_question_that_is_asked_twice_is_refused(source: str, twice: Rows) -> None:
+    """The same two labels on the same metric, in either order: by path, with the contrast that asked it first."""
+    options = _options(data_source=source, contrasts=[PAIR, {"baseline": "base", "treatment": "base"}, twice])
+    ((path, message),) = refusals(options, None)
+    assert path == "contrasts[2]"
+    assert message.startswith("contrasts[2] asks what contrasts[0] asks: ")
+
+
+def test_the_same_pair_on_another_metric_is_another_question() -> None:
+    """Nothing is refused."""
+    assert refusals(_options(contrasts=[PAIR, {**PAIR, "metric": "f1"}]), None) == []
 
 
 @pytest.mark.parametrize("column", [[0, 1] * 10, [0] * 20, [1] * 20, [0.2, 0.4, 0.9, 1.0]])

@@ -137,15 +137,18 @@ def test_p_values_have_four_digits(p: float, text: str) -> None:
     [
         (0.04996, 0.05, "p = 0.04996"),
         (0.05003, 0.05, "p = 0.0500"),
-        (3e-5, 5e-5, "p = 3e-05"),
-        (3e-5, 1e-5, "p < 0.0001"),
+        (3e-5, 5e-5, "p = 3.0e-05"),
+        (5e-5, 1e-5, "p = 5.0e-05"),
+        (0.00012, 0.0001, "p = 0.0001"),
+        (0.00008, 0.0001, "p < 0.0001"),
+        (0.0, 1e-5, "p < 1e-300"),
         (0.0499999999, 0.05, "p = 0.0499999999"),
         (0.049999999999999996, 0.05, "p = 0.049999999999999996"),
         (4.9999999e-5, 5e-5, "p = 4.9999999e-05"),
     ],
 )
 def test_p_values_are_not_rounded_across_alpha(p: float, alpha: float, text: str) -> None:
-    """`p = 0.0500` beside `a difference was found` would look wrong."""
+    """`p = 0.0500` beside `a difference was found` would look wrong, `p < 0.0001` would hide an alpha below that."""
     assert show_p(p, alpha) == text
 
 

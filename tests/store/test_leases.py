@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import update
 
 from crucible.errors import StoreError
-from crucible.pipeline import ContextDelta, RunInfo, StageRecord
+from crucible.pipeline import ContextDelta, Failure, RunInfo, StageRecord
 from crucible.store import Happened, Heartbeat, Store, open_store, tables
 from crucible.store.owner import Owner, current_owner
 
@@ -155,17 +155,59 @@ def test_who_was_away_too_long_writes_nothing_more(two: tuple[Store, Store], clo
     assert theirs.telemetry.points("r", "loss") == [(1, 9.0)]
 
 
-def test_only_the_owner_writes_for_a_run(two: tuple[Store, Store]) -> None:
-    """Another opening in the same process may; another process may not, though nobody was away."""
+def test_only_who_started_a_run_writes_for_it(two: tuple[Store, Store]) -> None:
+    """Another process may not, though nobody was away, and no other opening of the store in the same process either."""
     ours, theirs = two
     ours.runs.run_started(RUN)
-    theirs.runs.stage_finished("r", DONE, ContextDelta())
-    move_owner(ours, "r", pid=1)
-    with (
-        open_store(ours.location if ours.database.is_sqlite else str(ours.database.engine.url)) as third,
-        pytest.raises(StoreError, match="r belongs to process 1 on .*; only the process that started or resumed"),
+    for write in (
+        lambda: theirs.runs.stage_finished("r", DONE, ContextDelta()),
+        lambda: theirs.runs.run_finished("r", "failed", None),
     ):
-        third.runs.stage_started("r", DONE)
+        with pytest.raises(StoreError, match="r belongs to another run of this process, which used its id first"):
+            write()
+    move_owner(ours, "r", pid=1)
+    with pytest.raises(StoreError, match="r belongs to process 1 on .*; only who started or resumed a run"):
+        theirs.runs.stage_started("r", DONE)
+    assert ours.runs.stages("r") == []
+    ours.runs.run_finished("r", "completed", None)
+
+
+def test_a_claim_is_good_for_one_start(two: tuple[Store, Store]) -> None:
+    """Who claimed the run goes on with it once; nobody else does under its id, also in the same process."""
+    ours, theirs = two
+    ours.runs.run_started(RUN)
+    ours.runs.run_finished("r", "failed", None)
+    theirs.runs.claim_for_resume("r")
+    with pytest.raises(StoreError, match=r"r exists already \(running\)"):
+        ours.runs.run_started(RUN)
+    theirs.runs.run_started(RUN)
+    with pytest.raises(StoreError, match=r"r exists already \(running\)"):
+        theirs.runs.run_started(RUN)
+
+
+def test_a_claim_is_given_back_until_its_run_begins(two: tuple[Store, Store]) -> None:
+    """The run stands as before and may be claimed again as a new attempt; what has begun is not given back."""
+    ours, theirs = two
+    ours.runs.run_started(RUN)
+    ours.runs.run_finished("r", "failed", Failure("E", "m"))
+    before = ours.runs.run("r")
+    assert not ours.runs.give_back("r")
+    ours.runs.claim_for_resume("r")
+    assert ours.runs.give_back("r")
+    assert not ours.runs.give_back("r")
+    after = theirs.runs.run("r")
+    assert (after.status, after.finished_at, after.failure) == (before.status, before.finished_at, before.failure)
+    with pytest.raises(StoreError, match="belongs to another run of this process"):
+        ours.runs.stage_started("r", DONE)
+    assert theirs.runs.claim_for_resume("r").attempt == 3
+    theirs.runs.run_started(RUN)
+    assert not theirs.runs.give_back("r")
+    assert theirs.runs.run("r").status == "running"
+    ours.runs.claim_for_resume("r", force=True)
+    assert ours.runs.give_back("r")
+    assert theirs.runs.run("r").status == "interrupted"
+    with pytest.raises(StoreError, match="taken over"):
+        theirs.runs.stage_started("r", DONE)
 
 
 def test_a_claim_waits_for_the_write_under_way(two: tuple[Store, Store]) -> None:

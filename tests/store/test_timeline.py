@@ -78,3 +78,33 @@ def test_an_interrupted_run_ends_at_no_known_time(store: Store, url: str) -> Non
         connection.exec_driver_sql("UPDATE runs SET status = 'interrupted'")
     ended = store.runs.timeline("r")[-1]
     assert (ended.kind, ended.status, ended.offset_ns, ended.duration_ns) == ("run_ended", "interrupted", None, None)
+
+
+def test_what_died_ended_before_the_run_went_on(url: str) -> None:
+    """The end of a killed process's stage has no time, and comes before the resumption and the attempt after it."""
+    moment = [START]
+    with open_store(url, clock=lambda: moment[0]) as store:
+        runs = store.runs
+        runs.run_started(RunInfo("r", "exp", {}))
+        for index in (0, 1):
+            runs.stage_started("r", StageRecord(index, f"s{index}", "running", None, 1, at(1)))
+        runs.claim_for_resume("r", force=True)
+        starts = [event("crucible_framework.pipeline.start", second) for second in (0, 10)]
+        store.telemetry.write_events(starts)
+        for index in (0, 1):
+            runs.stage_finished("r", StageRecord(index, f"s{index}", "ok", None, 2, at(11), S), ContextDelta())
+        runs.run_finished("r", "completed", None)
+        told = [(entry.kind, entry.name, entry.attempt) for entry in runs.timeline("r")]
+    assert told == [
+        ("run_started", "exp", 1),
+        ("stage_started", "s0", 1),
+        ("stage_started", "s1", 1),
+        ("stage_ended", "s0", 1),
+        ("stage_ended", "s1", 1),
+        ("run_resumed", "exp", 2),
+        ("stage_started", "s0", 2),
+        ("stage_started", "s1", 2),
+        ("stage_ended", "s0", 2),
+        ("stage_ended", "s1", 2),
+        ("run_ended", "exp", 2),
+    ]

@@ -163,20 +163,22 @@ def test_without_any_base_model_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("training", "path", "words"),
     [
-        ({"optimizer": "sgd"}, "optimizer", "sgd is not supported; use adam or adamw"),
-        ({"optimizer": "rmsprop"}, "optimizer", "rmsprop is not supported"),
+        ({"optimizer": "sgd"}, "optimizer", '"sgd" is not supported; use adam or adamw'),
+        ({"optimizer": "rmsprop"}, "optimizer", '"rmsprop" is not supported'),
         ({"optimizer": "adam", "options": {"weight_decay": 0.1}}, "optimizer", "use adamw"),
-        ({"loss_function": "mse"}, "loss_function", "mse is not supported; use cross_entropy"),
+        ({"loss_function": "mse"}, "loss_function", '"mse" is not supported; use cross_entropy'),
         ({"device": "tpu"}, "device", "tpu is not supported"),
         ({"mixed_precision": True}, "mixed_precision", "not supported"),
         ({"early_stopping": {"patience": 3}}, "early_stopping", "not supported"),
-        ({"metrics": ["loss", "bleu"]}, "metrics[1]", "bleu is not known"),
+        ({"metrics": ["loss", "bleu"]}, "metrics[1]", '"bleu" is not known'),
+        ({"metrics": []}, "metrics", "must name at least one metric"),
+        ({"metrics": ["accuracy"]}, "metrics[0]", "add the stage `evaluate`"),
         ({"options": {"rnk": 2}}, "options.rnk", 'did you mean "rank"'),
         ({"options": {"batch_size": 2}}, "options.batch_size", "say it there"),
         ({"options": {"epochs": 2}}, "options.epochs", "say it there"),
         ({"options": {"rank": 0}}, "options.rank", "rank must be"),
         ({"optimizer": {"name": "adamww"}}, "optimizer.name", 'use adam or adamw; did you mean "adamw"?'),
-        ({"optimizer": {"name": "rmsprop", "momentum": 0.9}}, "optimizer.name", "rmsprop is not supported"),
+        ({"optimizer": {"name": "rmsprop", "momentum": 0.9}}, "optimizer.name", '"rmsprop" is not supported'),
         ({"optimizer": {"momentum": 0.9}}, "optimizer.momentum", "adam has no momentum"),
         ({"optimizer": {"weight_decay": 0.1}}, "optimizer.name", "use adamw with weight_decay 0.1"),
         (
@@ -186,9 +188,9 @@ def test_without_any_base_model_it_is_asked_for() -> None:
         ),
         ({"optimizer": {"beta1": 0.5}, "options": {"beta1": 0.6}}, "options.beta1", "training_config.optimizer too"),
         ({"scheduler": {}, "options": {"warmup_steps": 1}}, "options.warmup_steps", "training_config.scheduler too"),
-        ({"scheduler": {"name": "linar"}}, "scheduler.name", "linar is not supported; use constant, linear, cosine"),
+        ({"scheduler": {"name": "linar"}}, "scheduler.name", '"linar" is not supported; use constant, linear, cosine'),
         ({"scheduler": {"kind": "linear"}}, "scheduler", "does not fit SchedulerConfig (kind: unknown key"),
-        ({"loss_function": {"name": "bce"}}, "loss_function.name", "bce is not supported"),
+        ({"loss_function": {"name": "bce"}}, "loss_function.name", '"bce" is not supported'),
         ({"loss_function": {"label_smoothing": 0.1}}, "loss_function.label_smoothing", "not supported"),
         ({"early_stopping": {"after": "a while"}}, "early_stopping", "not supported"),
         ({"model_ref": {"id": "m", "artifact_uri": "s3://b/m"}}, "model_ref.artifact_uri", "download it"),
@@ -254,6 +256,15 @@ def test_a_typed_scheduler_counts_in_full() -> None:
 def test_what_can_be_done_is_not_refused(optimizer: str | dict[str, Any]) -> None:
     """Both names of the optimiser, the metrics of the default, every framework word for PyTorch."""
     assert problems(experiment({"optimizer": optimizer, "metrics": ["loss", "accuracy"]}), options()) == []
+
+
+@pytest.mark.parametrize("metrics", [["accuracy"], ["loss"], ["loss", "accuracy"], ["accuracy", "loss"]])
+def test_metrics_are_what_the_run_follows(metrics: list[str]) -> None:
+    """The loss always, the accuracy where the run evaluates; the default list is taken everywhere."""
+    stages = [{"name": "supervised_train"}, {"name": "evaluate", "options": {"model": "tuned"}}]
+    assert problems(experiment({"metrics": metrics}, pipeline=stages), options()) == []
+    found = problems(experiment({"metrics": metrics}, pipeline=[stages[0], {**stages[1], "enabled": False}]), options())
+    assert [path for path, _ in found] == (["training_config.metrics[0]"] if metrics == ["accuracy"] else [])
 
 
 def test_all_problems_come_at_once() -> None:

@@ -9,14 +9,16 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from crucible import ir
 from crucible.assembly.knobs_walk import document_types, inner_types
 from crucible.assembly.refusals import refusals_of
+from crucible.assembly.refusals_partial import is_of_left_out, readable
 from crucible.errors import SpecError, SpecErrors
-from crucible.ir import Experiment, Issue, Model, StageDef, apply_overrides, did_you_mean, read_mapping
-from crucible.pipeline import Registry, stage_problems
+from crucible.ir import Experiment, Issue, Model, apply_overrides, did_you_mean, read_mapping
+from crucible.ir.secrets_scan import secrets_in
+from crucible.pipeline import Registry
 
 __all__ = ["Checked", "check", "load", "problems_of"]
 
@@ -66,7 +68,7 @@ def check(
     except SpecErrors as errors:
         return Checked(None, tuple(errors.errors))
     except SpecError as error:
-        return Checked(None, (error,))
+        return Checked(None, (_without_secret(error),))
     return _checked(data, chosen, registry or Registry())
 
 
@@ -102,13 +104,15 @@ def _checked(data: dict[str, Any], kind: type[Model], registry: Registry) -> Che
     issues = ir.validate(data, kind)
     errors, more, value = _errors(issues), list[SpecError](), None
     try:
-        value = kind.read(data)
+        seen = value = kind.read(data)
     except SpecErrors as problems:
         errors = errors or list(problems.errors)
-        more = _readable_stages(data, registry) if kind is Experiment else []
+        seen, left_out = readable(data, kind)
+        if seen is not None:
+            more = [each for each in refusals_of(seen, registry) if not is_of_left_out(each.path, left_out)]
     else:
         more = refusals_of(value, registry)
-    found = tuple(_joined(errors, more, value or kind))
+    found = tuple(_joined(errors, more, seen or kind))
     taken = [problem.path for problem in found]
     warnings = [each for each in issues if each.severity == "warning" and not _is_within(each.path, taken)]
     return Checked(None if found else value, found, tuple(warnings))
@@ -120,6 +124,15 @@ def _type_named(name: str) -> type[Model]:
         hint = did_you_mean(name, kinds) or f"; known: {', '.join(kinds)}"
         raise SpecError(f'unknown type "{name}"{hint}', code="choice")
     return kinds[name]
+
+
+def _without_secret(problem: SpecError) -> SpecError:
+    """Return a problem of an override, which repeats what was typed, without what looks like a key in it."""
+    if not any(secrets_in([problem.message, problem.path])):
+        return problem
+    return SpecError(
+        "expected --set path=value, got a value that looks like a secret and is not shown", code="override"
+    )
 
 
 def _errors(issues: Iterable[Issue]) -> list[SpecError]:
@@ -170,18 +183,3 @@ def _rank(path: str, kind: type[Model]) -> tuple[int, ...]:
         kinds = inner_types(fields[part]) if part in fields else ()
         inner = kinds[0] if kinds else None
     return tuple(ranks)
-
-
-def _readable_stages(data: dict[str, Any], registry: Registry) -> list[SpecError]:
-    """Problems of the stages of a document that does not fit as a whole."""
-    pipeline = data.get("pipeline")
-    if not isinstance(pipeline, list):
-        return []
-    problems: list[SpecError] = []
-    for index, entry in enumerate(cast("list[Any]", pipeline)):
-        try:
-            definition = StageDef.read(entry)
-        except SpecErrors:
-            continue
-        problems.extend(stage_problems(index, definition, registry))
-    return problems

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import platform
+import re
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Unpack
 
 from crucible.assembly.document import problems_of
-from crucible.assembly.options import ResumeOptions, RunOptions, require_known
+from crucible.assembly.options import ResumeOptions, RunOptions, flags_of, require_known
 from crucible.assembly.recording import RunRecording
-from crucible.errors import Cancelled, SpecError, SpecErrors
+from crucible.errors import Cancelled, SpecError, SpecErrors, StoreError
 from crucible.ir import Experiment, content_hash, from_dict
 from crucible.pipeline import (
     Cancellation,
@@ -28,11 +30,12 @@ from crucible.pipeline import (
     new_run_id,
     run_sync,
 )
-from crucible.store import Store, open_store
+from crucible.store import Store, open_store, require_run_id
 from crucible.trace import Collector
 
 __all__ = ["aresume", "arun", "resume", "run"]
 
+_OF_STAGE_OPTIONS = re.compile(r"pipeline\[\d+\](\.fallback)*\.options(?![^.\[])")
 _PACKAGES = ("numpy", "scipy", "statsmodels", "torch", "transformers", "peft", "tokenizers", "pydantic", "SQLAlchemy")
 
 
@@ -48,7 +51,9 @@ def run(experiment: Experiment, **options: Unpack[RunOptions]) -> RunResult:
 
     Raises:
         SpecErrors: The document cannot be carried out as written.
-        StoreError: The store cannot be opened, or in the middle of a stage nothing could be kept any more.
+        StoreError: The store cannot be opened, the run's start cannot be kept (another run has its id), or in the
+            middle of a stage nothing could be kept any more.
+        TypeError: An option is unknown or of the wrong kind.
         Cancelled: The run was asked to stop.
     """
     return run_sync(arun(experiment, **options))
@@ -59,19 +64,20 @@ async def arun(experiment: Experiment, **options: Unpack[RunOptions]) -> RunResu
     require_known(options, RunOptions)
     registry = _registry(options)
     source, run_id = options.get("source"), options.get("run_id")
+    run_id = new_run_id() if run_id is None else run_id
+    require_run_id(run_id)
+    runner = _runner(registry, options)
     if problems := _refused(experiment, registry, options):
         raise SpecErrors(source or experiment.id, problems)
-    run_id = new_run_id() if run_id is None else run_id
     command = options.get("command")
     if command is None and source is not None:
-        command = shlex.join(["crucible", "run", source])
+        command = shlex.join(["crucible", "run", source, *flags_of(options)])
     opened = open_store(options.get("store")) if options.get("persist", True) else None
     try:
         given = dict(options.get("assigns", {}))
-        provenance = {**_provenance(experiment, opened, source, command), **({"assigns": given} if given else {})}
-        assigns = {**given, "provenance": provenance}
+        assigns = {**given, "provenance": _provenance(experiment, opened, source, command)}
         course = _Course(experiment, opened, run_id, source, assigns)
-        return await course.carry_out(registry, options)
+        return await course.carry_out(runner, trace=options.get("trace", True))
     finally:
         if opened is not None:
             opened.close()
@@ -101,13 +107,30 @@ async def aresume(run_id: str, **options: Unpack[ResumeOptions]) -> RunResult:
         experiment = from_dict(stored.experiment, Experiment, source=f"run {stored.run_id}")
         if problems := _refused(experiment, registry, options):
             raise SpecErrors(f"run {stored.run_id}", problems)
-        opened.runs.claim_for_resume(stored.run_id)
-        state = opened.runs.resume_state(stored.run_id)
-        assigns = {**stored.provenance.get("assigns", {}), "provenance": stored.provenance}
-        course = _Course(experiment, opened, stored.run_id, stored.source, assigns, state)
-        return await course.carry_out(registry, options)
+        runner = _runner(registry, options)
+        facts = {name: value for name, value in stored.provenance.items() if name != "assigns"}
+        assigns = {**stored.provenance.get("assigns", {}), "provenance": facts}
+        with _claimed(opened, stored.run_id):
+            state = opened.runs.resume_state(stored.run_id)
+            course = _Course(experiment, opened, stored.run_id, stored.source, assigns, state)
+            return await course.carry_out(runner, trace=options.get("trace", True))
     finally:
         opened.close()
+
+
+@contextlib.contextmanager
+def _claimed(store: Store, run_id: str) -> Generator[None]:
+    """Hold a run that goes on; if it does not even begin, it stands afterwards as it did before."""
+    store.runs.claim_for_resume(run_id)
+    try:
+        yield
+    except BaseException as error:
+        try:
+            store.runs.give_back(run_id)
+        except StoreError as lost:
+            error.add_note(f"the run counts as running until this process ends: {lost}")
+        raise
+    store.runs.give_back(run_id)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,13 +144,7 @@ class _Course:
     assigns: Mapping[str, Any]
     state: Resume | None = None
 
-    async def carry_out(self, registry: Registry, options: ResumeOptions) -> RunResult:
-        runner = Runner(
-            registry,
-            middleware=options.get("middleware", ()),
-            validate_options=options.get("validate_options", "error"),
-        )
-        trace = options.get("trace", True)
+    async def carry_out(self, runner: Runner, *, trace: bool) -> RunResult:
         with cancellable() as cancellation:
             if self.store is None:
                 return await self._unrecorded(runner, cancellation, trace=trace)
@@ -146,13 +163,16 @@ class _Course:
         )
         runner.recorder = recording
         try:
-            return await self._run(runner, workspace, cancellation)
+            result = await self._run(runner, workspace, cancellation)
         except Cancelled as stopped:
             if recording.failure is None:
                 raise
             raise recording.failure from stopped
         finally:
             recording.close()
+        if recording.start_error is not None:  # a result is of a run that is kept
+            raise recording.start_error
+        return result
 
     async def _unrecorded(self, runner: Runner, cancellation: Cancellation, *, trace: bool) -> RunResult:
         workspace = Path(tempfile.mkdtemp(prefix=f"crucible-{self.run_id}-"))
@@ -182,12 +202,21 @@ def _registry(options: ResumeOptions) -> Registry:
     return registry.allowing(allowed) if allowed else registry
 
 
+def _runner(registry: Registry, options: ResumeOptions) -> Runner:
+    return Runner(
+        registry,
+        middleware=options.get("middleware", ()),
+        validate_options=options.get("validate_options", "error"),
+        max_parallel=options.get("max_parallel", 16),
+    )
+
+
 def _refused(experiment: Experiment, registry: Registry, options: ResumeOptions) -> list[SpecError]:
     """Return what keeps the document from being carried out; mistakes in options count as the caller says."""
     problems = problems_of(experiment, registry)
     if options.get("validate_options", "error") == "error":
         return problems
-    return [problem for problem in problems if ".options" not in problem.path]
+    return [problem for problem in problems if not _OF_STAGE_OPTIONS.match(problem.path)]
 
 
 def _provenance(experiment: Experiment, store: Store | None, source: str | None, command: str | None) -> dict[str, Any]:

@@ -126,7 +126,10 @@ FATES: Final[Mapping[str, Mapping[str, Fate]]] = {
         "optimizer=adamw": _TRAIN,
         "loss_function": _NO_LOSS,
         "loss_function=cross_entropy": _TRAIN,
-        "metrics": _executed("`supervised_train`: loss; `evaluate`: accuracy; refused: any other"),
+        "metrics": _executed(
+            "`supervised_train` follows loss, always, and `evaluate` accuracy: refused are any other, none at all, and "
+            "accuracy where nothing evaluates, but in the default `[loss, accuracy]`"
+        ),
         "device": _refused("PyTorch runs on cpu, cuda and mps here"),
         "device=cpu": _BASE,
         "device=cuda": _DEVICE,
@@ -164,7 +167,7 @@ FATES: Final[Mapping[str, Mapping[str, Fate]]] = {
         "*": _BENCH,
         "alpha": _LEVEL,
         "confidence_level": _LEVEL,
-        "tests": _executed("`bench`, where it fits: of paired scores, or of groups"),
+        "tests": _executed("`bench`, where it fits: of paired scores, or of groups; refused: an empty list"),
         "effect_size_type": _executed("`bench`, where it fits: of paired scores, or of groups"),
     },
     "FairnessConfig": {"*": _NO_FAIRNESS, "enabled=false": _OFF},

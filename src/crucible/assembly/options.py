@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from crucible.ir import did_you_mean
 from crucible.pipeline import Middleware, OptionsMode, Registry
+from crucible.store import shown_location
 
-__all__ = ["ResumeOptions", "RunOptions", "require_known"]
+__all__ = ["ResumeOptions", "RunOptions", "flags_of", "require_known"]
 
 
 class ResumeOptions(TypedDict, total=False):
@@ -23,6 +24,7 @@ class ResumeOptions(TypedDict, total=False):
         validate_options: What a mistake in a stage's options does: `error` (the default) refuses the document, `warn`
             logs it, `off` does not look.
         trace: Whether to keep why things were done; default: true.
+        max_parallel: How many branches of the pipeline are carried out at once, at least 1; default: 16.
     """
 
     store: str | Path | None
@@ -31,6 +33,7 @@ class ResumeOptions(TypedDict, total=False):
     middleware: Iterable[Middleware]
     validate_options: OptionsMode
     trace: bool
+    max_parallel: int
 
 
 class RunOptions(ResumeOptions, total=False):
@@ -52,11 +55,25 @@ class RunOptions(ResumeOptions, total=False):
     command: str | None
 
 
-def require_known(given: Iterable[str], kind: type[ResumeOptions]) -> None:
-    """Refuse a misspelt option, which a `**options` would take in silence.
+def flags_of(options: ResumeOptions) -> list[str]:
+    """Return the options as `crucible run` and `crucible resume` take them, for a command that can be typed as it is.
+
+    A password in the store's URL is left out: the command is kept with the run and printed in its reports.
+    """
+    flags = [part for package in options.get("allow_imports", ()) for part in ("--allow-import", package)]
+    if not options.get("trace", True):
+        flags.append("--no-trace")
+    if "max_parallel" in options:
+        flags += ["--max-parallel", str(options["max_parallel"])]
+    store = options.get("store")
+    return flags if store is None else [*flags, "--store", shown_location(store)]
+
+
+def require_known(given: Mapping[str, Any], kind: type[ResumeOptions]) -> None:
+    """Refuse a misspelt option, which a `**options` would take in silence, and one of the wrong kind.
 
     Raises:
-        TypeError: One of them is not an option.
+        TypeError: One of them is not an option, or `assigns` is not a mapping.
     """
     known = [*ResumeOptions.__annotations__, *kind.__annotations__]
     for name in given:
@@ -64,3 +81,9 @@ def require_known(given: Iterable[str], kind: type[ResumeOptions]) -> None:
             raise TypeError(
                 f'unknown option "{name}"{did_you_mean(name, known)}; known: {", ".join(sorted(set(known)))}'
             )
+    assigns: Any = given.get("assigns", {})
+    if not isinstance(assigns, Mapping):
+        raise TypeError(f"assigns must be a mapping of names to values, got {type(assigns).__name__}: {assigns!r:.100}")
+    for name in cast("Mapping[Any, Any]", assigns):
+        if not isinstance(name, str):
+            raise TypeError(f"assigns must have strings for names, got {type(name).__name__}: {name!r:.100}")

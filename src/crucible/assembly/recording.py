@@ -17,6 +17,7 @@ import msgspec
 from crucible.errors import StoreError
 from crucible.ir.files import atomic_write
 from crucible.pipeline import ContextDelta, Failure, RunInfo, RunStatus, StageRecord
+from crucible.pipeline.records import failure_of
 from crucible.store import Happened, Heartbeat, Store, TraceRow, encode
 from crucible.telemetry import Recorder
 from crucible.trace import Chain, Collector
@@ -74,16 +75,43 @@ class RunRecording:
         self._collector = Collector(run_id, name, chain=stored_chain(store, run_id)) if trace else None
         self._heartbeat = Heartbeat(store.runs, run_id, on_lost=self._fail)
         self._unsaved: list[TraceRow] = []
+        self._has_started = False
+        self._start_error: BaseException | None = None
 
     @property
     def failure(self) -> StoreError | None:
         """What went wrong in the middle of a stage, None while nothing did."""
         return self._failure
 
+    @property
+    def has_started(self) -> bool:
+        """Whether the run's start is in the store."""
+        return self._has_started
+
+    @property
+    def start_error(self) -> BaseException | None:
+        """Why the run could not start, None if it could, or did not try yet."""
+        return self._start_error
+
     def run_started(self, run: RunInfo) -> None:
-        """Keep the run and begin to listen; runs whose process died are marked as interrupted."""
-        self._store.runs.mark_orphans()
-        self._store.runs.run_started(run)
+        """Keep the run and begin to listen; runs whose process died are marked as interrupted.
+
+        Raises:
+            StoreError: The start could not be kept, or another run has this id: nothing is kept then, nor later.
+        """
+        try:
+            self._store.runs.mark_orphans()
+            self._store.runs.run_started(run)
+            self._has_started = True
+            self._listen()
+        except BaseException as error:
+            self._start_error = error
+            if self._has_started:  # its row is there, and nobody else will end it
+                failure = failure_of(error) if isinstance(error, Exception) else None
+                self._store.runs.run_finished(run.run_id, "failed" if failure else "cancelled", failure)
+            raise
+
+    def _listen(self) -> None:
         self._heartbeat.start()
         self._recorder.start()
         if self._collector is not None:
@@ -101,7 +129,12 @@ class RunRecording:
         self._raise_if_missed()
 
     def run_finished(self, run_id: str, status: RunStatus, failure: Failure | None) -> None:
-        """Keep the rest, then the run's end; a lost record is raised after the run's end was tried."""
+        """Keep the rest, then the run's end; a lost record is raised after the run's end was tried.
+
+        Of a run that did not start nothing is kept: its id may be another run's.
+        """
+        if not self._has_started or self._start_error is not None:
+            return
         try:
             self._recorder.flush()
             if self._collector is not None:

@@ -12,7 +12,7 @@ from crucible.assembly.knobs import Fate, fate_of, is_refused_whole
 from crucible.assembly.knobs_walk import ANY, Knob, words_of
 from crucible.assembly.refusals_unread import asked_of, backend_problems, is_off, told_of, unread_problems
 from crucible.errors import SpecError
-from crucible.ir import Experiment, Model
+from crucible.ir import Experiment, Model, StatsConfig
 from crucible.pipeline import Registry, pipeline_problems
 
 __all__ = ["refusals_of"]
@@ -27,11 +27,14 @@ def refusals_of(value: Model, registry: Registry | None = None) -> list[SpecErro
     """
     if isinstance(value, Experiment):
         registry = registry or Registry()
-        return [
+        found = [
             *backend_problems(value.backend),
             *pipeline_problems(value, registry),
             *unread_problems(value, registry),
         ]
+        stats = value.reliability and value.reliability.stats
+        more = _without_tests(stats, "reliability.stats") if stats else ()
+        return found + [each for each in more if each.path not in {problem.path for problem in found}]
     return list(_of_value(value, ""))
 
 
@@ -46,9 +49,18 @@ def _of_value(value: Model, path: str) -> Iterator[SpecError]:
             message = f"{why}; {kind.__name__} is not carried out{told_of(value, asked)}"
             yield SpecError(message, path=path, code="refused")
         return
+    if isinstance(value, StatsConfig):
+        yield from _without_tests(value, path)
     for name, field in kind.model_fields.items():
         key = field.alias or name
         yield from _of_field(value, name, Knob(kind.__name__, key, ANY), f"{path}.{key}" if path else key)
+
+
+def _without_tests(stats: StatsConfig, path: str) -> Iterator[SpecError]:
+    """Refuse an empty list of tests, which names none and would be read as the rule that chooses one."""
+    if not stats.tests:
+        message = "must name at least one test, or be left out"
+        yield SpecError(message, path=f"{path}.tests" if path else "tests", code="refused")
 
 
 def _of_field(value: Model, name: str, knob: Knob, path: str) -> Iterator[SpecError]:

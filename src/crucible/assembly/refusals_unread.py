@@ -25,6 +25,7 @@ from crucible.ir import (
     StageDef,
     did_you_mean,
 )
+from crucible.ir.wording_text import show
 from crucible.pipeline import Registry
 
 __all__ = ["asked_of", "backend_problems", "is_off", "told_of", "unread_problems"]
@@ -88,14 +89,14 @@ def backend_problems(backend: BackendRef) -> list[SpecError]:
     found: list[SpecError] = []
     if backend.id not in known:
         hint = did_you_mean(backend.id, known) or f"; known: {', '.join(known)}"
-        found.append(SpecError(f'unknown backend "{backend.id}"{hint}', path="backend.id", code="choice"))
+        found.append(SpecError(f"unknown backend {show(backend.id)}{hint}", path="backend.id", code="choice"))
     if backend.profile != "default":
-        message = f'the backend {backend.id} has the profile "default" only, got "{backend.profile}"'
+        message = f'a backend has the profile "default" only, got {show(backend.profile)}'
         found.append(SpecError(message, path="backend.profile", code="refused"))
     for name in _UNUSED:
         is_taken = name == "options" and backend.id != "local"  # a stranger's says itself what it takes
         if getattr(backend, name) is not None and not is_taken:
-            message = f"the backend {backend.id} does not use it; leave it out"
+            message = "no backend of this version uses it; leave it out"
             found.append(SpecError(message, path=f"backend.{name}", code="refused"))
     return found
 
@@ -103,12 +104,10 @@ def backend_problems(backend: BackendRef) -> list[SpecError]:
 def is_off(value: Any) -> bool:
     """Tell whether a part is switched off: an ensemble of strategy none, hedging off, `enabled: false`.
 
-    One that is off by its default alone, and yet says more, is not: whoever wrote the rest meant something by it.
+    Whether the switch is written or has that value by default makes no difference, nor does what else the part says:
+    equal documents are judged alike.
     """
-    name, off = next((switch for kind, switch in _SWITCHES.items() if isinstance(value, kind)), ("", None))
-    if not name or getattr(value, name) != off:
-        return False
-    return (name == "enabled" and name in value.model_fields_set) or not asked_of(value)
+    return any(isinstance(value, kind) and getattr(value, name) == off for kind, (name, off) in _SWITCHES.items())
 
 
 def asked_of(value: Any) -> list[str]:
@@ -209,5 +208,5 @@ def _baseline(experiment: Experiment, baseline: ModelRef) -> Iterator[SpecError]
     if name in bases or (None in bases and meant == name):
         return
     what = "with a training_config, model: base is the base that was trained on; " if training and bases else ""
-    message = f'nothing evaluates "{name}": {what}add a stage `evaluate` with base_model: {name}, or leave it out'
+    message = f"nothing evaluates {show(name)}: {what}add a stage `evaluate` with it as base_model, or leave it out"
     yield SpecError(message, path="baseline", code="refused")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from crucible.ir import Experiment, json_schema
 from crucible.pipeline import Registry
 
 __all__ = ["document_schema"]
+
+_REGISTERED: Final = {"module": {"const": None}}
+"""Holds of a stage that is found by its name; one that names a module has a name and options of its own."""
 
 
 def document_schema(registry: Registry | None = None) -> dict[str, Any]:
@@ -26,11 +29,11 @@ def document_schema(registry: Registry | None = None) -> dict[str, Any]:
         definitions[f"{name}_options"] = options
         rules.append(
             {
-                "if": {"properties": {"name": {"const": name}}, "required": ["name"]},
+                "if": {"properties": {"name": {"const": name}, **_REGISTERED}, "required": ["name"]},
                 "then": {"properties": {"options": {"anyOf": [{"$ref": f"#/$defs/{name}_options"}, {"type": "null"}]}}},
             }
         )
     stage = definitions["StageDef"]
-    stage["properties"]["name"]["enum"] = registry.names()
-    stage["allOf"] = rules
+    names = {"properties": {"name": {"enum": registry.names()}}}
+    stage["allOf"] = [{"if": {"properties": _REGISTERED}, "then": names}, *rules]
     return schema

@@ -7,7 +7,6 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,17 +17,17 @@ from rich.text import Text
 
 from crucible import __version__
 from crucible.cli import reading
-from crucible.cli.access import JsonOption, StoreOption, find_run, result_data
+from crucible.cli.access import JsonOption, StoreOption, find_run
 from crucible.cli.console import console as make_console
-from crucible.cli.failure import INTERRUPTED, RUN_FAILED, complain, deaf_to_interrupts, handled
-from crucible.cli.progress import RunProgress
+from crucible.cli.failure import handled
+from crucible.cli.following import Again, conclude, follow
 from crucible.cli.run_query import runs_gc, runs_list
 from crucible.cli.runs import runs_diff, runs_files, runs_show
-from crucible.cli.tables import hint, print_findings, print_places
+from crucible.cli.tables import hint
 from crucible.cli.timeline import runs_timeline
-from crucible.errors import Cancelled, SpecError, StageError
+from crucible.errors import SpecError
 from crucible.ir import Experiment, Issue, Model
-from crucible.pipeline import Registry, RunResult, new_run_id
+from crucible.pipeline import Registry, new_run_id
 
 if TYPE_CHECKING:
     from crucible.assembly import ResumeOptions
@@ -70,6 +69,10 @@ AllowImportOption = Annotated[
         help="Allow stages of the document to name code of this package (`module:`); repeatable.",
     ),
 ]
+ParallelOption = Annotated[
+    int | None,
+    typer.Option("--max-parallel", min=1, help="How many branches run at once; default: 16.", show_default=False),
+]
 TraceOption = Annotated[bool, typer.Option("--trace/--no-trace", help="Keep why things were done.")]
 
 
@@ -90,11 +93,23 @@ def run(
     store: StoreOption = None,
     allow_import: AllowImportOption = None,
     trace: TraceOption = True,
+    max_parallel: ParallelOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Carry out an experiment, show it while it happens, and keep everything."""
+    settings = _settings(store, allow_import, max_parallel, trace=trace)
+    parts = [part for override in overrides or () for part in ("--set", override)]
+    command = ["crucible", "run", str(file), *parts]
+    _run_document(file, list(overrides or []), settings, as_json=as_json, command=command)
+
+
+def _settings(
+    store: str | None, allow_import: list[str] | None, max_parallel: int | None, *, trace: bool
+) -> ResumeOptions:
     settings: ResumeOptions = {"store": store, "allow_imports": allow_import or [], "trace": trace}
-    _run_document(file, list(overrides or []), settings, as_json=as_json, command=None)
+    if max_parallel is not None:
+        settings["max_parallel"] = max_parallel
+    return settings
 
 
 @app.command()
@@ -106,7 +121,7 @@ def demo(
     """Run the quickstart: tune a tiny model on synthetic support tickets and test whether it got better."""
     with resources.as_file(_quickstart()) as file:
         overrides = [f"training_config.seed={seed}"]
-        command = shlex.join(["crucible", "demo", "--seed", str(seed)])
+        command = ["crucible", "demo", "--seed", str(seed)]
         _run_document(file, overrides, {"store": store}, as_json=False, command=command)
 
 
@@ -122,27 +137,23 @@ def _quickstart() -> Any:
 
 
 def _run_document(
-    file: Path, overrides: list[str], settings: ResumeOptions, *, as_json: bool, command: str | None
+    file: Path, overrides: list[str], settings: ResumeOptions, *, as_json: bool, command: list[str]
 ) -> None:
     from crucible import assembly
+    from crucible.assembly.options import flags_of
 
     allowed = list(settings.get("allow_imports", ()))
     experiment = assembly.load(file, overrides, registry=Registry(allow_imports=allowed))
-    run_id, where = new_run_id(), settings.get("store")
-    store = None if where is None else str(where)
-    if command is None:
-        parts = [part for override in overrides for part in ("--set", override)]
-        parts += [part for package in allowed for part in ("--allow-import", package)]
-        command = shlex.join(["crucible", "run", str(file), *parts])
+    again = Again(new_run_id(), settings)
+    whole = shlex.join([*command, *flags_of(settings)])
     console = make_console(stderr=as_json)
-    _introduce(console, experiment, run_id)
-    result = _follow(
+    _introduce(console, experiment, again.run_id)
+    result = follow(
         console,
-        run_id,
-        store,
-        lambda: assembly.run(experiment, run_id=run_id, source=str(file), command=command, **settings),
+        again,
+        lambda: assembly.run(experiment, run_id=again.run_id, source=str(file), command=whole, **settings),
     )
-    _conclude(console, result, store, as_json=as_json)
+    conclude(console, result, again, as_json=as_json)
 
 
 @app.command()
@@ -151,6 +162,8 @@ def resume(
     run_id: Annotated[str, typer.Argument(help="Run id, or the unique beginning of one.", show_default=False)],
     store: StoreOption = None,
     allow_import: AllowImportOption = None,
+    trace: TraceOption = True,
+    max_parallel: ParallelOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a run that failed, was cancelled or died; completed stages are not run again."""
@@ -163,10 +176,10 @@ def resume(
         raise SpecError(f"run {whole} is complete, so there is nothing to go on with; see: {see}")
     console = make_console(stderr=as_json)
     console.print(Text(f"resuming {whole}"))
-    result = _follow(
-        console, whole, store, lambda: assembly.resume(whole, store=store, allow_imports=allow_import or [])
-    )
-    _conclude(console, result, store, as_json=as_json)
+    settings = _settings(store, allow_import, max_parallel, trace=trace)
+    again = Again(whole, settings)
+    result = follow(console, again, lambda: assembly.resume(whole, **settings))
+    conclude(console, result, again, as_json=as_json)
 
 
 @app.command()
@@ -232,38 +245,6 @@ def _introduce(console: Console, experiment: Experiment, run_id: str) -> None:
     console.print(Text(f"{experiment.id}", style="bold") + Text(f"  run {run_id}{seed}"))
     if experiment.description:
         console.print(Text(experiment.description.strip(), style="dim"))
-
-
-def _follow(console: Console, run_id: str, store: str | None, work: Callable[[], RunResult]) -> RunResult:
-    try:
-        with RunProgress(console, run_id):
-            return work()
-    except (KeyboardInterrupt, Cancelled):
-        deaf_to_interrupts()
-        complain(f"run {run_id} was cancelled; what is done is kept. Go on with: {hint('resume', run_id, store)}")
-        raise typer.Exit(INTERRUPTED) from None
-
-
-def _conclude(console: Console, result: RunResult, store: str | None, *, as_json: bool) -> None:
-    print_findings(console, result.context.metrics)
-    for record in result.passed_over:
-        what = f"{record.error.type}: {record.error.message}" if record.error else ""
-        words = f"went on without pipeline[{record.index}] {record.name} ({record.reason}): {what}"
-        console.print(Text(words, style="yellow"), soft_wrap=True)
-    print_places(console, result, store)
-    if as_json:
-        typer.echo(json.dumps(result_data(result), indent=2))
-    if result.failure is None:
-        return
-    try:
-        result.raise_for_status()
-    except StageError as error:
-        what = str(error).rstrip()
-        end = "" if what.endswith((".", "!", "?")) else "."
-        again = hint("resume", result.run_id, store)
-        advice = f"If the document is at fault, correct it and run it again; else go on with: {again}"
-        complain(f"{what}{end} {advice}", error)
-    raise typer.Exit(RUN_FAILED)
 
 
 def run_app() -> None:

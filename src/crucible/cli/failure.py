@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import signal
@@ -31,10 +32,13 @@ def handled(command: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (KeyboardInterrupt, Cancelled):
+        except (KeyboardInterrupt, Cancelled, asyncio.CancelledError):
             deaf_to_interrupts()
             complain("interrupted")
             code = INTERRUPTED
+        except SystemExit as ended:  # somebody else's code: whatever it says, the command was not done
+            complain(f"a stage asked the process to exit ({ended.code!r})", ended)
+            code = RUN_FAILED
         except BrokenPipeError:
             silence()  # the reader of our output is gone: nothing more to say
             code = RUN_FAILED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.text import Text
@@ -68,7 +68,7 @@ def stages(
     if name is None:
         _list_stages(registry, as_json=as_json)
         return
-    entry = registry.get(name).describe()
+    entry = _described(registry, name)
     if as_json:
         print_json(entry)
         return
@@ -76,18 +76,19 @@ def stages(
     console.print(Text(name, style="bold"))
     for paragraph in entry["description"].split("\n\n"):
         console.print(Text(" ".join(paragraph.split())))
-    words = entry["__extensions__"].get("help", {})
-    rows = [(key, type_words(spec), _default(entry, key), words.get(key, "")) for key, spec in entry["types"].items()]
+    words = _mapping(_mapping(entry.get("__extensions__")).get("help"))
+    types = _mapping(entry.get("types"))
+    rows = [(key, _type(spec), _default(entry, key), words.get(key, "")) for key, spec in types.items()]
     if rows:
         console.print(table("Options", ("option", "type", "default", "meaning"), rows))
 
 
 def _list_stages(registry: Registry, *, as_json: bool) -> None:
-    """List all stages; one that cannot be imported is listed with the reason, and hides no other."""
+    """List all stages; one that cannot be imported or described is listed with the reason, and hides no other."""
     described: dict[str, dict[str, Any]] = {}
     for key in registry.names():
         try:
-            described[key] = registry.get(key).describe()
+            described[key] = _described(registry, key)
         except ContractError as error:
             described[key] = {"name": key, "description": str(error), "error": str(error)}
     if as_json:
@@ -97,5 +98,43 @@ def _list_stages(registry: Registry, *, as_json: bool) -> None:
     make_console().print(table("", ("stage", "what it does"), rows))
 
 
+def _described(registry: Registry, name: str) -> dict[str, Any]:
+    """Return what a stage says of itself, as JSON data with a description.
+
+    Raises:
+        SpecError: There is no such stage.
+        ContractError: It cannot be imported, or what it says is not what `describe` is to return.
+    """
+    stage = registry.get(name)
+    try:
+        found: Any = stage.describe()
+        json.dumps(found)
+    except Exception as error:  # a stranger's code: whatever it is, the other stages are listed
+        what = (str(error).strip().splitlines() or ["no message"])[0]
+        raise ContractError(
+            f'the stage "{name}" cannot be described: {type(error).__name__}: {what}; see `describe` of its class, and '
+            "its options, which must have a JSON Schema"
+        ) from error
+    if not isinstance(found, dict):
+        raise ContractError(f'the stage "{name}" cannot be described: describe() returned a {type(found).__name__}')
+    entry = cast("dict[str, Any]", found)
+    description = entry.get("description")
+    return {**entry, "description": description if isinstance(description, str) else "(it has no description)"}
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _type(spec: Any) -> str:
+    try:
+        return type_words(spec)
+    except Exception:  # noqa: BLE001  # a stranger's words for it: as they are
+        return json.dumps(spec)
+
+
 def _default(entry: dict[str, Any], key: str) -> str:
-    return "required" if key in entry["required"] else json.dumps(entry["defaults"].get(key))
+    required: Any = entry.get("required")
+    if isinstance(required, list) and key in cast("list[Any]", required):
+        return "required"
+    return json.dumps(_mapping(entry.get("defaults")).get(key))

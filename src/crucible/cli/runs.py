@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 import typer
@@ -12,7 +12,8 @@ from rich.text import Text
 from crucible.cli.access import JsonOption, RunArgument, StoreOption, named, print_json, reading_store, summary
 from crucible.cli.console import console as make_console
 from crucible.cli.failure import handled
-from crucible.cli.tables import hint, number, print_findings, relative, table
+from crucible.cli.findings import print_findings
+from crucible.cli.tables import hint, number, relative, table
 from crucible.errors import SpecError, StoreError
 from crucible.ir import Difference
 
@@ -80,11 +81,20 @@ def runs_diff(
         ("Stages", compared.stages),
     )
     for title, found in parts:
-        rows = [(entry.path, _cell(entry.a), _cell(entry.b)) for entry in found]
+        rows: list[tuple[str, ...]] = [(entry.path, _cell(entry.a), _cell(entry.b)) for entry in found]
         if rows:
             console.print(table(title, ("path", first, second), rows))
         else:
             console.print(Text(f"\n{title}: no difference"))
+    took = [(entry.path.removesuffix(".duration_ns"), _took(entry.a), _took(entry.b)) for entry in compared.durations]
+    if took:
+        console.print(table("Took (never the same twice)", ("stage", first, second), took))
+
+
+def _took(found: Any) -> str:
+    """Return a stage's time in seconds; of a stage that only the other run has, a dash."""
+    nanoseconds = cast("dict[str, Any]", found)["duration_ns"] if isinstance(found, dict) else found
+    return f"{nanoseconds / 1e9:.3f} s" if isinstance(nanoseconds, int) else "–"
 
 
 def _cell(value: Any) -> str:

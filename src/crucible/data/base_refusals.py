@@ -11,6 +11,7 @@ from typing import Final
 from crucible.backends.device import DEVICES, check_device
 from crucible.errors import BackendError, MissingExtra
 from crucible.ir import BackendRef, Experiment, ModelRef
+from crucible.ir.wording_text import show
 
 __all__ = ["base_problems", "device_problems", "model_problems", "unsupported_device"]
 
@@ -98,7 +99,7 @@ def _not_of_the_hub(model: ModelRef) -> str:
     if model.artifact_uri is not None:
         return "huggingface is not asked for a folder (artifact_uri); use local, or leave one of them out"
     if model.id.startswith(("/", ".", "~")) or model.id.count("/") > 1:
-        return f'huggingface has no "{model.id}", which is a folder; use local'
+        return f"huggingface has no {show(model.id)}, which is a folder; use local"
     if model.id in {point.name for point in entry_points(group="crucible.base_models")}:
         return f'huggingface has no "{model.id}", which is a built-in model; use local'
     return ""

@@ -6,6 +6,7 @@ A value is missing if it is None or text without a visible character; 0, false a
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
@@ -17,6 +18,9 @@ from crucible.data.dataset import Dataset
 from crucible.data.overlap import input_key
 
 __all__ = ["CheckRules", "Issue", "IssueKind", "RowProblem", "Tally", "check_examples", "find_issues"]
+
+# Letters and marks without a shape: fillers of Hangul and Khmer, the blank of Braille, joiners, variation selectors.
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10))))
 
 IssueKind = Literal["missing", "not_a_mapping", "duplicate", "too_few", "checker"]
 
@@ -169,7 +173,12 @@ def _of_row(
 
 
 def _is_missing(value: object, allow_blank: bool) -> bool:
-    return value is None or (isinstance(value, str) and not (value if allow_blank else value.strip()))
+    return value is None or (isinstance(value, str) and not (value if allow_blank else any(map(_is_visible, value))))
+
+
+def _is_visible(character: str) -> bool:
+    """Return whether a reader sees anything: no white space, no control and format characters, no fillers."""
+    return not (character.isspace() or character in _UNSEEN or unicodedata.category(character) in ("Cc", "Cf"))
 
 
 def _key(field: str, value: object) -> bytes:

@@ -120,7 +120,7 @@ class DataChecksStage(StageBase):
 def _facts(sources: Sequence[Examples], tally: Tally, options: DataChecksOptions) -> dict[str, Any]:
     total = sum(len(examples.values) for examples in sources)
     return {
-        "status": "issues" if tally.total else "passed" if sources else "nothing_to_check",
+        "status": "issues" if tally.total else "passed" if total else "nothing_to_check",
         "total": total,
         "checked": {examples.source: len(examples.values) for examples in sources},
         "required_fields": list(options.required_fields),
@@ -141,7 +141,7 @@ def _summary(tally: Tally) -> str:
 
 def _explain(sources: Sequence[Examples], tally: Tally) -> None:
     checked = ", ".join(f"{len(examples.values)} of {examples.source}" for examples in sources)
-    if not sources:
+    if not any(examples.values for examples in sources) and not tally.total:
         events.decision("checked no examples", "no stage and no caller provided any", type="constraint_evaluated")
     elif tally.total:
         counts = dict(sorted(tally.by_kind.items()))

@@ -14,17 +14,22 @@ from pydantic import BaseModel, Field
 
 from crucible import events
 from crucible.data.dataset import Dataset
-from crucible.data.load import option_problems, read_options
+from crucible.data.load import read_options
+from crucible.data.load_refusals import dataset_problems
 from crucible.data.options import DatasetOptions
 from crucible.data.training_test import TrainTest, load_train_test
 from crucible.errors import ContractError, DataError
 from crucible.ir import DatasetRef, Experiment
+from crucible.ir.wording_text import show
 from crucible.pipeline import Context, StageBase, StageOptions
 
 __all__ = ["DataLoadOptions", "DataLoadStage"]
 
 
 _ONCE: Final = "a run loads its data once; leave this second data_load out, or run it as an experiment of its own"
+_OF_REFERENCE: Final = ("name", "provider", "split", "version", "format")
+"""Options that are fields of a `DatasetRef`; the others say how to read it."""
+_NO_DATASET: Final = "no dataset is named; give the document a dataset, or this stage a name"
 
 
 class DataLoadOptions(DatasetOptions, StageOptions):
@@ -57,12 +62,11 @@ class DataLoadStage(StageBase):
         """
         training = experiment.training_config
         named = "training_config.dataset_ref" if experiment.dataset is None and training is not None else "dataset"
-        try:
-            reference = _reference(experiment, options)
-            problem = option_problems(reference) or _without_effect(reference)
-        except DataError as error:
-            problem = str(error)
-        found = [("name" if options.name else named, problem)] if problem else []
+        base = _named(experiment, options)
+        if base is None:
+            found = [(named, _NO_DATASET)]
+        else:
+            found = dataset_problems(base, options.model_dump(exclude_none=True), named)
         if options.name is None and experiment.dataset is not None and training is not None:
             found += _two_datasets(experiment.dataset, training.dataset_ref)
         places = [place for place, each in enumerate(experiment.pipeline) if each.name == self.name and each.enabled]
@@ -107,32 +111,25 @@ class DataLoadStage(StageBase):
 
 def _reference(experiment: Experiment, options: DataLoadOptions) -> DatasetRef:
     """Return the dataset of the document with the stage's options on top, the seed included."""
+    ref, training = _named(experiment, options), experiment.training_config
+    if ref is None:
+        raise DataError(_NO_DATASET)
+    given = options.model_dump(exclude_none=True)
+    own = {key: value for key, value in given.items() if key not in _OF_REFERENCE}
+    wanted = read_options(ref.options or {}, own).model_dump(exclude_none=True)
+    if "seed" not in wanted and training is not None and training.seed is not None:
+        wanted["seed"] = training.seed
+    return ref.model_copy(update={"options": wanted})
+
+
+def _named(experiment: Experiment, options: DataLoadOptions) -> DatasetRef | None:
+    """Return the dataset of the document as the stage names it; None if nobody names any."""
     training = experiment.training_config
     base = experiment.dataset or (training.dataset_ref if training else None)
     if options.name is not None and (base is None or base.name != options.name):
         base = DatasetRef(name=options.name)
-    if base is None:
-        raise DataError("no dataset is named; give the document a dataset, or this stage a name")
     given = options.model_dump(exclude_none=True)
-    fields = {key: given.pop(key) for key in ("name", "provider", "split", "version", "format") if key in given}
-    wanted = read_options(base.options or {}, given).model_dump(exclude_none=True)
-    if "seed" not in wanted and training is not None and training.seed is not None:
-        wanted["seed"] = training.seed
-    return base.model_copy(update={**fields, "options": wanted})
-
-
-def _without_effect(ref: DatasetRef) -> str:
-    """Return what a reference says and its source would not look at, or not have; empty if nothing."""
-    if ref.provider == "huggingface":
-        message = "a repository has the files that it has; leave it out, or name files with the option files"
-        return f'{ref.name}: the format "{ref.format}" cannot be chosen here: {message}' if ref.format else ""
-    if ref.name != "tickets":
-        return ""
-    if ref.format is not None:
-        return f'tickets are generated and have no format "{ref.format}"; leave format out'
-    if ref.schema_ is not None:
-        return "tickets are generated and have no rows to hold against dataset.schema; leave schema out"
-    return "" if ref.split in ("train", "test") else f'tickets has no split "{ref.split}"; it has: train, test'
+    return base and base.model_copy(update={key: given[key] for key in _OF_REFERENCE if key in given})
 
 
 def _two_datasets(dataset: DatasetRef, other: DatasetRef) -> list[tuple[str, str]]:
@@ -141,7 +138,7 @@ def _two_datasets(dataset: DatasetRef, other: DatasetRef) -> list[tuple[str, str
     for name, field in DatasetRef.model_fields.items():
         asked, key = getattr(other, name), field.alias or name
         if asked not in (field.default, getattr(dataset, name)):
-            got = f', got "{asked}"' if isinstance(asked, str) else ""
+            got = f", got {show(asked)}" if isinstance(asked, str) else ""
             message = f"the run loads `dataset`, so {key} must be as it is there{got}"
             found.append((f"training_config.dataset_ref.{key}", message))
     return found

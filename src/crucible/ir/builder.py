@@ -17,15 +17,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self, cast
 
-from crucible.errors import SpecError, SpecErrors
-from crucible.ir.builder_draft import Draft, given
+from crucible.errors import SpecErrors
+from crucible.ir.builder_draft import Draft, given, problem
 from crucible.ir.builder_reliability import ReliabilityBuilder
 from crucible.ir.experiment import Experiment, OutputSpec, StageDef
-from crucible.ir.model import did_you_mean, read_plain
+from crucible.ir.model import read_plain
 from crucible.ir.read import from_dict
 from crucible.ir.refs import BackendRef, DatasetRef, ModelRef, ModelVersion
 from crucible.ir.training import TrainingConfig
 from crucible.ir.validation import validate
+from crucible.ir.wording_text import show
 
 __all__ = ["ExperimentBuilder"]
 
@@ -75,22 +76,24 @@ class ExperimentBuilder(ReliabilityBuilder):
 
     def with_metadata(self, entries: Mapping[str, Any] | None = None, /, **more: Any) -> Self:
         """Add entries to the metadata; those of the same name are replaced."""
-        before = cast("Mapping[str, Any]", self.draft.at("metadata") or {})
-        return self._with("metadata", {**before, **(entries or {}), **more})
+        before: Any = self.draft.at("metadata")
+        if not isinstance(before, (Mapping, type(None))):
+            raise problem(f"metadata must be a map, got {show(before)}", "metadata", "type")
+        return self._with("metadata", {**cast("Mapping[str, Any]", before or {}), **(entries or {}), **more})
 
     def with_experiment_type(self, experiment_type: str) -> Self:
         """Say what kind it is: evaluation, training, comparison, ablation or another word."""
         return self._with("experiment_type", experiment_type)
 
-    def with_backend(self, id: str | BackendRef, /, **fields: Any) -> Self:  # noqa: A002  # the field's name
+    def with_backend(self, id: str | BackendRef | None = None, /, **fields: Any) -> Self:  # noqa: A002  # the field's name
         """Say where models live: a backend and the fields of `BackendRef`."""
         return self._with("backend", given(id, "id", fields))
 
-    def with_dataset(self, name: str | DatasetRef, /, **fields: Any) -> Self:
+    def with_dataset(self, name: str | DatasetRef | None = None, /, **fields: Any) -> Self:
         """Say which data: a name and the fields of `DatasetRef`."""
         return self._with("dataset", given(name, "name", fields))
 
-    def add_stage(self, name: str | StageDef, /, **fields: Any) -> Self:
+    def add_stage(self, name: str | StageDef | None = None, /, **fields: Any) -> Self:
         """Append a stage: a name and the fields of `StageDef`; `module` may be the class itself."""
         data = given(name, "name", fields)
         module = data.get("module")
@@ -121,7 +124,7 @@ class ExperimentBuilder(ReliabilityBuilder):
         """
         return self._changed("pipeline", name, None)
 
-    def add_output(self, name: str | OutputSpec, /, **fields: Any) -> Self:
+    def add_output(self, name: str | OutputSpec | None = None, /, **fields: Any) -> Self:
         """Append a result to hand out: a name and the fields of `OutputSpec`."""
         return self._with("outputs", [*self._entries("outputs"), given(name, "name", fields)])
 
@@ -136,7 +139,9 @@ class ExperimentBuilder(ReliabilityBuilder):
         """
         return self._changed("outputs", name, None)
 
-    def with_model_version(self, model_id: str | ModelVersion, version: str | None = None, /, **fields: Any) -> Self:
+    def with_model_version(
+        self, model_id: str | ModelVersion | None = None, version: str | None = None, /, **fields: Any
+    ) -> Self:
         """Say which version of the model: its id, a semantic version and the fields of `ModelVersion`.
 
         The record's `id` is `gpt2_1_2_3` for version 1.2.3 of gpt2 unless the fields say otherwise.
@@ -146,7 +151,7 @@ class ExperimentBuilder(ReliabilityBuilder):
             data.setdefault("id", f"{data['model_id']}_{data['version'].replace('.', '_')}")
         return self._with("model_version", data)
 
-    def with_baseline(self, model_id: str | ModelRef, /, **fields: Any) -> Self:
+    def with_baseline(self, model_id: str | ModelRef | None = None, /, **fields: Any) -> Self:
         """Say which model to compare against: its id and the fields of `ModelRef`."""
         return self._with("baseline", given(model_id, "id", fields))
 
@@ -162,8 +167,13 @@ class ExperimentBuilder(ReliabilityBuilder):
         The configuration's `id` is `train_` and the experiment's unless the fields say otherwise; a dataset that is
         not given is the experiment's, if that has one by then.
         """
+        if dataset_ref is None:
+            dataset_ref = fields.pop("dataset_ref", None)
         if isinstance(model_ref, TrainingConfig):
-            return self._with("training_config", given(model_ref, "", fields))
+            more = {} if dataset_ref is None else {"dataset_ref": given(dataset_ref, "name", {})}
+            return self._with("training_config", given(model_ref, "", {**fields, **more}))
+        if model_ref is None:
+            model_ref = fields.pop("model_ref", None)
         data: dict[str, Any] = {"id": f"train_{self.draft.at('id')}"}
         if model_ref is not None:
             data["model_ref"] = given(model_ref, "id", {})
@@ -193,9 +203,16 @@ class ExperimentBuilder(ReliabilityBuilder):
         return self._followed_by(self.draft.remove(path))
 
     def merge(self, other: Mapping[str, Any] | Experiment | ExperimentBuilder, /) -> Self:
-        """Lay another document over this one: mappings key by key, lists and values as a whole."""
-        data = other.draft.data if isinstance(other, ExperimentBuilder) else given(other, "", {})
-        return self._followed_by(self.draft.merge("", data))
+        """Lay another document over this one: mappings key by key, lists and values as a whole.
+
+        Raises:
+            SpecErrors: It is no document.
+        """
+        if isinstance(other, ExperimentBuilder):
+            return self._followed_by(self.draft.lay(other.draft))
+        if not isinstance(other, (Mapping, Experiment)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise problem(f"what is merged must be a map, an experiment or a builder, got {show(other)}", "", "type")
+        return self._followed_by(self.draft.merge("", given(other, "", {})))
 
     def build(self) -> Experiment:
         """Return the experiment.
@@ -206,8 +223,11 @@ class ExperimentBuilder(ReliabilityBuilder):
         source = f'experiment "{self.draft.at("id")}"'
         problems = [issue.as_error() for issue in validate(self.draft.data) if issue.severity == "error"]
         for path, kind in self.draft.typed.items():
+            part = self.draft.at(path)
+            if part is None:
+                continue
             try:
-                read_plain(kind, self.draft.at(path), source=source, prefix=path.split("."))
+                read_plain(kind, part, source=source, prefix=path.split("."))
             except SpecErrors as errors:
                 named = {problem.path for problem in problems}
                 problems += [error for error in errors.errors if error.path not in named]
@@ -216,20 +236,7 @@ class ExperimentBuilder(ReliabilityBuilder):
         return from_dict(self.draft.data, Experiment, source=source)
 
     def _entries(self, field: str) -> list[Any]:
-        return list(self.draft.at(field) or ())
+        return self.draft.entries(field)
 
     def _changed(self, field: str, name: str | int, values: Mapping[str, Any] | None) -> Self:
-        """Merge values into one entry of a list, or leave the entry out."""
-        entries = self._entries(field)
-        names = [entry.get("id") or entry.get("name") for entry in entries]
-        if isinstance(name, int):
-            places = [name] if 0 <= name < len(entries) else []
-        else:
-            places = [place for place, found in enumerate(names) if found == name]
-        if len(places) != 1:
-            hint = did_you_mean(str(name), map(str, names)) if not places else "; give the index instead"
-            message = f"expected one entry {name!r}, found {len(places)}{hint}"
-            raise SpecErrors("builder", [SpecError(message, path=field, code="missing")])
-        at = places[0]
-        new = [] if values is None else [Draft(entries[at]).merge("", values).data]
-        return self._with(field, [*entries[:at], *new, *entries[at + 1 :]])
+        return self._followed_by(self.draft.change_entry(field, name, values))

@@ -8,8 +8,10 @@ from typing import Any, cast
 
 from crucible.errors import SpecError, SpecErrors
 from crucible.ir.model import Model, did_you_mean
+from crucible.ir.wording_text import show
+from crucible.ir.write import dumped
 
-__all__ = ["Draft", "given", "merged"]
+__all__ = ["Draft", "given", "merged", "plainly", "problem"]
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,19 @@ class Draft:
             kind: What the value must fit, where the document would take any mapping.
         """
         typed = {name: found for name, found in self.typed.items() if name != path}
-        return Draft(_put(self.data, path.split("."), lambda _: value), typed | ({path: kind} if kind else {}))
+        plain = plainly(value)
+        return Draft(_put(self.data, path.split("."), lambda _: plain), typed | ({path: kind} if kind else {}))
 
     def merge(self, path: str, values: Mapping[str, Any]) -> Draft:
         """Return a draft in which values are merged into the mapping at a dotted path, or at the top if it is empty."""
+        plain = cast("Mapping[str, Any]", plainly(values))
         if not path:
-            return Draft(merged(self.data, values), self.typed)
-        return Draft(_put(self.data, path.split("."), lambda old: merged(old, values)), self.typed)
+            return Draft(merged(self.data, plain), self.typed)
+        return Draft(_put(self.data, path.split("."), lambda old: merged(old, plain)), self.typed)
+
+    def lay(self, other: Draft) -> Draft:
+        """Return a draft in which another one is merged into this one, with what its mappings must fit."""
+        return Draft(merged(self.data, other.data), {**self.typed, **other.typed})
 
     def remove(self, path: str) -> Draft:
         """Return a draft without what stands at a dotted path.
@@ -59,10 +67,69 @@ class Draft:
         if not isinstance(parent, Mapping) or last not in parent:
             names = cast("Mapping[str, Any]", parent) if isinstance(parent, Mapping) else ()
             hint = did_you_mean(last, names)
-            raise SpecErrors("builder", [SpecError(f"there is nothing to remove{hint}", path=path, code="missing")])
+            raise problem(f"there is nothing to remove{hint}", path, "missing")
         rest = {name: value for name, value in cast("Mapping[str, Any]", parent).items() if name != last}
         typed = {name: kind for name, kind in self.typed.items() if name != path and not name.startswith(f"{path}.")}
         return Draft(_put(self.data, above, lambda _: rest) if above else rest, typed)
+
+    def entries(self, field: str) -> list[Any]:
+        """Return the entries of a list at the top, none if nothing was said.
+
+        Raises:
+            SpecErrors: Something else stands there.
+        """
+        found = self.at(field)
+        if found is None:
+            return []
+        if not isinstance(found, (list, tuple)):
+            raise problem(f"{field} must be a list, got {show(found)}", field, "type")
+        return list(cast("Sequence[Any]", found))
+
+    def change_entry(self, field: str, name: str | int, values: Mapping[str, Any] | None) -> Draft:
+        """Return a draft in which values are merged into one entry of a list at the top, or without the entry.
+
+        Args:
+            field: The list.
+            name: The `id` or name of the entry, or its index.
+            values: Fields of the entry; None to leave it out.
+
+        Raises:
+            SpecErrors: There is no such entry, more than one, or it is no mapping.
+        """
+        entries = self.entries(field)
+        names = [_name_of(entry) for entry in entries]
+        if isinstance(name, int):
+            places = [name] if 0 <= name < len(entries) else []
+        else:
+            places = [place for place, found in enumerate(names) if found == name]
+        if len(places) != 1:
+            hint = did_you_mean(str(name), filter(None, names)) if not places else "; give the index instead"
+            raise problem(f"expected one entry {show(name)}, found {len(places)}{hint}", field, "missing")
+        at = places[0]
+        if values is None:
+            return self.put(field, [*entries[:at], *entries[at + 1 :]])
+        if not isinstance(entries[at], Mapping):
+            raise problem(f"{field}[{at}] must be a map, got {show(entries[at])}", f"{field}[{at}]", "type")
+        return self.put(field, [*entries[:at], merged(entries[at], plainly(values)), *entries[at + 1 :]])
+
+
+def problem(message: str, path: str, code: str) -> SpecErrors:
+    """Return the error of a step that cannot be taken.
+
+    Args:
+        message: What is wrong.
+        path: Where, dotted.
+        code: A stable word for programs.
+    """
+    return SpecErrors("builder", [SpecError(message, path=path, code=code)])
+
+
+def _name_of(entry: Any) -> str:
+    if not isinstance(entry, Mapping):
+        return ""
+    fields = cast("Mapping[str, Any]", entry)
+    name = fields.get("id") or fields.get("name")
+    return name if isinstance(name, str) else ""
 
 
 def _put(data: Mapping[str, Any], parts: Sequence[str], change: Callable[[Any], Any]) -> dict[str, Any]:
@@ -84,6 +151,21 @@ def merged(old: Any, new: Any) -> Any:
     return result
 
 
+def plainly(value: Any) -> Any:
+    """Return data in which built values are plain, with the fields that were set, so that they can be merged.
+
+    Raises:
+        SpecErrors: A built value holds what JSON has no word for.
+    """
+    if isinstance(value, Model):
+        return dumped(value, exclude_unset=True)
+    if isinstance(value, Mapping):
+        return {key: plainly(inner) for key, inner in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [plainly(inner) for inner in cast("Sequence[Any]", value)]
+    return value
+
+
 def given(value: Any, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return plain data of a built value, a mapping or a single field, with further fields laid over it.
 
@@ -93,7 +175,7 @@ def given(value: Any, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         fields: Further fields.
     """
     if isinstance(value, Model):
-        return {**value.model_dump(mode="json", by_alias=True, exclude_unset=True), **fields}
+        return {**plainly(value), **fields}
     if isinstance(value, Mapping):
         return {**cast("Mapping[str, Any]", value), **fields}
     return dict(fields) if value is None else {name: value, **fields}

@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 import msgspec
 from pydantic import BaseModel, ValidationError
 
+from crucible.ir.wording_text import show
+
 __all__ = ["parse_json", "quickly"]
 
 M = TypeVar("M", bound=BaseModel)
@@ -75,6 +77,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise ValueError(f'key "{key}" is given twice')
+                raise ValueError(f"key {show(key)} is given twice")
             seen.add(key)
     return result

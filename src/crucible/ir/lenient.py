@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from crucible.errors import SpecError, SpecErrors, UnknownKeyWarning
 from crucible.ir.model import did_you_mean
 from crucible.ir.predecessor import NotElixir
+from crucible.ir.wording_text import hidden
 
 __all__ = ["settled"]
 
@@ -38,10 +39,14 @@ def settled(data: Mapping[str, Any], kind: type[BaseModel], *, source: str) -> M
     result = _model(kind, data, "", notes)
     if notes.clashes:
         raise SpecErrors(source, notes.clashes)
-    if notes.kept or notes.defaulted:
+    if notes.kept or notes.defaulted or notes.loose:
         parts = [
             f"{words}: {', '.join(paths)}"
-            for words, paths in (("kept under `extra`", notes.kept), ("null read as the default", notes.defaulted))
+            for words, paths in (
+                ("kept under `extra`", notes.kept),
+                ("null read as the default", notes.defaulted),
+                ("read as a plain map", notes.loose),
+            )
             if paths
         ]
         warnings.warn(f"{source}: {'; '.join(parts)}", UnknownKeyWarning, stacklevel=4)
@@ -52,6 +57,7 @@ def settled(data: Mapping[str, Any], kind: type[BaseModel], *, source: str) -> M
 class _Notes:
     kept: list[str] = field(default_factory=list[str])
     defaulted: list[str] = field(default_factory=list[str])
+    loose: list[str] = field(default_factory=list[str])
     clashes: list[SpecError] = field(default_factory=list[SpecError])
 
 
@@ -61,7 +67,7 @@ def _model(kind: type[BaseModel], data: Mapping[Any, Any], path: str, notes: _No
     result: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
     for key, value in data.items():
-        place = f"{path}.{key}" if path else str(key)
+        place = _at(path, str(key))
         found = fields.get(key)
         if found is None:
             # a key that is no text is for the strict reader to refuse
@@ -77,6 +83,10 @@ def _model(kind: type[BaseModel], data: Mapping[Any, Any], path: str, notes: _No
     return result
 
 
+def _at(path: str, key: str) -> str:
+    return f"{path}.{hidden(key)}" if path else hidden(key)
+
+
 def _keep(
     result: dict[str, Any], unknown: dict[str, Any], path: str, notes: _Notes, known: Mapping[str, FieldInfo]
 ) -> None:
@@ -86,13 +96,25 @@ def _keep(
         return
     result["extra"] = {**cast("dict[str, Any]", before or {}), **unknown}
     for key in unknown:
-        place = f"{path}.{key}" if path else key
+        place = _at(path, key)
         if before and key in before:
             notes.clashes.append(
                 SpecError("is given here and under `extra`; leave one of them", path=place, code="clash")
             )
         hint = "" if key in known else did_you_mean(key, known).replace("; ", " (").replace("?", "?)")
         notes.kept.append(place + hint)
+
+
+def _note_loose(branches: list[Any], value: Mapping[Any, Any], path: str, notes: _Notes) -> None:
+    """Name the keys for which a map is not read as the type that it could have been."""
+    for kind in branches:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            known = {alias for name, found in kind.model_fields.items() for alias in (name, found.alias or name)}
+            unknown = [str(key) for key in value if key not in known]
+            is_meant = len(unknown) < len(value) or any(did_you_mean(key, known) for key in unknown)
+            if unknown and is_meant:  # a map that has nothing of the type is the plain one that it may be
+                names = ", ".join(hidden(key) + did_you_mean(key, known).replace("; ", ", ") for key in unknown)
+                notes.loose.append(f"{path} (for {names})")
 
 
 def _value(annotation: Any, value: Any, path: str, notes: _Notes) -> Any:
@@ -102,6 +124,8 @@ def _value(annotation: Any, value: Any, path: str, notes: _Notes) -> Any:
         for branch in branches:
             if isinstance(branch, type) and issubclass(branch, BaseModel):
                 return _model(branch, cast("Mapping[str, Any]", value), path, notes)
+    elif isinstance(value, Mapping):
+        _note_loose(branches, cast("Mapping[Any, Any]", value), path, notes)
     elif isinstance(value, (list, tuple)):
         for branch in branches:
             if typing.get_origin(branch) is tuple:

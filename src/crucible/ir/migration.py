@@ -68,7 +68,8 @@ class Migrations:
             )
             raise _problem(source, message)
         if version < _FIRST:
-            raise _problem(source, f"must be between {_FIRST} and {self.current}, got {version}")
+            known = str(_FIRST) if self.current == _FIRST else f"between {_FIRST} and {self.current}"
+            raise _problem(source, f"must be {known}, got {version}")
         moved = copy.deepcopy(dict(data))
         for before in range(version, self.current):
             try:

@@ -13,6 +13,8 @@ from typing import Annotated, Any, TypeVar, cast
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from crucible.ir.wording_text import hidden, show
+
 __all__ = ["MAX_DEPTH", "Loose", "Opaque", "PlainValue"]
 
 T = TypeVar("T")
@@ -55,13 +57,18 @@ def _settled(value: Any, path: str = "", depth: int = 0) -> Any:
         raise PydanticCustomError("depth", "must not be nested deeper than {levels} levels", {"levels": MAX_DEPTH})
     if isinstance(value, Mapping):
         return {
-            _key(key, path): _settled(inner, f"{path}.{key}" if path else str(key), depth + 1)
+            _key(key, path): _settled(inner, _at(path, key), depth + 1)
             for key, inner in cast("Mapping[Any, Any]", value).items()
         }
     if isinstance(value, (list, tuple)):
         items = cast("list[Any]", value)
         return [_settled(inner, f"{path}[{place}]", depth + 1) for place, inner in enumerate(items)]
     raise _strange(path, f"{type(value).__name__}", value)
+
+
+def _at(path: str, key: Any) -> str:
+    name = hidden(str(key))
+    return f"{path}.{name}" if path else name
 
 
 def _key(key: Any, path: str) -> str:
@@ -71,7 +78,7 @@ def _key(key: Any, path: str) -> str:
 
 
 def _strange(path: str, what: str, value: Any) -> PydanticCustomError:
-    shown = repr(value)
+    shown = show(value) if isinstance(value, str) else repr(value)
     shown = shown if len(shown) <= 60 else shown[:59] + "…"
     place = f" at {path}" if path else ""
     message = "must hold plain JSON values only, found{place} {what} {shown}"

@@ -123,7 +123,7 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
         raise _problem(path, f"cannot be read ({error.strerror})", "unreadable") from None
     except UnicodeDecodeError as error:
         raise _problem(path, f"is not UTF-8 text (byte {error.start})", "syntax") from None
-    parse, name = (parse_json, "JSON") if path.suffix == ".json" else (parse_yaml, "YAML")
+    parse, name = (parse_json, "JSON") if path.suffix.lower() == ".json" else (parse_yaml, "YAML")
     try:
         return _mapping(parse(text), str(path))
     except ValueError as error:

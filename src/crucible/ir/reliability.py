@@ -10,6 +10,7 @@ from crucible.ir.feedback import FeedbackConfig
 from crucible.ir.model import Document, Seq
 from crucible.ir.monitoring import CircuitBreakerConfig, DriftConfig, MonitoringConfig
 from crucible.ir.opaque import Loose, Opaque
+from crucible.ir.predecessor import Percent
 from crucible.ir.words import Name, Words, aliased
 
 __all__ = [
@@ -55,8 +56,8 @@ class HedgingConfig(Document):
         *aliased(fixed_delay="fixed"),
     ] = Field(default="off", description="How the delay is chosen.")
     delay_ms: int | None = Field(default=None, ge=0, description="Milliseconds before the second request.")
-    percentile: float | None = Field(
-        default=None, gt=0, lt=1, description="Quantile of past latencies to wait for, such as 0.95."
+    percentile: Annotated[float, Field(gt=0, lt=1), Percent()] | None = Field(
+        default=None, description="Quantile of past latencies to wait for, such as 0.95; 95 is read as percent."
     )
     max_hedges: int | None = Field(default=None, ge=1, description="Further requests at most.")
     budget_percent: float | None = Field(

@@ -9,7 +9,7 @@ from crucible.ir.experiment import Experiment, OutputSpec
 from crucible.ir.issue import Issue
 from crucible.ir.refs import BackendRef, ModelVersion
 from crucible.ir.rules import error, rule, warning
-from crucible.ir.wording_text import did_you_mean, show
+from crucible.ir.wording_text import did_you_mean, hidden, listed, show
 
 __all__ = ["dates", "experiment_type", "fallbacks", "formats_and_sink", "group_by", "output_names", "parent", "tags"]
 
@@ -21,6 +21,13 @@ _SINK_OPTIONS = {
     "url_env": ("postgres", "database"),
 }
 """Sinks of the options that make no sense for any other."""
+_BINARY = ("pdf", "png", "jpeg", "parquet", "arrow", "xlsx", "docx", "zip")
+"""Formats that are no text."""
+_PLACES = ("path", "url", "url_env", "table")
+"""Options that say where a result goes."""
+_UNCERTAIN = frozenset(("$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties", "$dynamicRef"))
+_LISTS = ("fields", "features", "columns")
+_TYPES = ("object", "array", "record", "struct")
 _SINKS = ("file", "stdout", "s3", "postgres", "database")
 
 
@@ -41,10 +48,14 @@ def experiment_type(experiment: Experiment) -> Iterable[Issue]:
 def _names_baseline(experiment: Experiment) -> bool:
     """Whether a stage says what its baseline is, itself or in one of its contrasts."""
     for stage in experiment.pipeline:
+        if not stage.enabled:
+            continue
         options = stage.options or {}
+        if stage.name == "bench" and (options.get("data_source") or "scores") != "scores":
+            return True
         lists = (cast("list[Any]", value) for value in options.values() if isinstance(value, list))
         entries = (cast("dict[str, Any]", entry) for values in lists for entry in values if isinstance(entry, dict))
-        if "baseline" in options or any("baseline" in entry for entry in entries):
+        if options.get("baseline") is not None or any(entry.get("baseline") is not None for entry in entries):
             return True
     return False
 
@@ -69,13 +80,21 @@ def tags(experiment: Experiment) -> Iterable[Issue]:
 
 @rule(Experiment)
 def output_names(experiment: Experiment) -> Iterable[Issue]:
-    """Outputs of one sink have names of their own, because files and rows are named by them; a terminal forgets."""
-    seen: dict[tuple[str, str], int] = {}
+    """Two results of one name and format do not go to one place, where the later would replace the earlier."""
+    seen: dict[Sequence[Any], int] = {}
     for index, output in enumerate(experiment.outputs or ()):
-        first = seen.setdefault((output.sink, output.name.casefold()), index)
-        if first != index and output.sink != "stdout":
-            where = f"which is that of outputs[{first}]: both would be written to the same place"
-            yield error(f"outputs[{index}].name", "duplicate", f"name must be unique, got {show(output.name)}, {where}")
+        if output.sink == "stdout":
+            continue  # a terminal forgets
+        options = output.options or {}
+        where = tuple(str(options.get(name)) for name in _PLACES)
+        targets = [(output.sink, where, output.name.casefold(), form) for form in dict.fromkeys(output.formats)]
+        clash = next((target for target in targets if target in seen), None)
+        if clash is not None:
+            first = f"which is that of outputs[{seen[clash]}]"
+            what = f"{first}: both would be written as {hidden(clash[-1])} to the same place"
+            yield error(f"outputs[{index}].name", "duplicate", f"name must be unique, got {show(output.name)}, {what}")
+        for target in targets:
+            seen.setdefault(target, index)
 
 
 @rule(OutputSpec)
@@ -86,6 +105,12 @@ def formats_and_sink(output: OutputSpec) -> Iterable[Issue]:
     options = output.options or {}
     if output.sink == "s3" and not options.get("url"):
         yield error("options.url", "missing", "url is required when sink is s3, such as s3://bucket/folder")
+    binary = [name for name in output.formats if name in _BINARY]
+    if output.sink == "stdout" and binary:
+        message = f"formats must be text when sink is stdout, got {', '.join(binary)}; set sink to file"
+        yield error("formats", "mismatch", message)
+    if options.get("fragment") and "latex" not in output.formats:
+        yield warning("options.fragment", "no_effect", "fragment has no effect without the format latex")
     for key in options:
         owners = _SINK_OPTIONS.get(key)
         if owners is not None and output.sink in _SINKS and output.sink not in owners:
@@ -101,23 +126,34 @@ def group_by(experiment: Experiment) -> Iterable[Issue]:
     if fairness is None or fairness.group_by is None or not schema:
         return
     fields = _field_names(schema)
-    if fields and fairness.group_by not in fields:
+    if fields and not {fairness.group_by, fairness.group_by.split(".")[0]} & set(fields):
         got = show(fairness.group_by)
         message = (
             f"group_by must be a field of the dataset's schema, got {got}{did_you_mean(fairness.group_by, fields)}"
         )
-        yield error("reliability.fairness.group_by", "choice", f"{message}; it has: {', '.join(fields)}")
+        yield error("reliability.fairness.group_by", "choice", f"{message}; it has: {listed(fields)}")
 
 
 def _field_names(schema: Mapping[str, Any]) -> list[str]:
-    """Return the fields of a schema: a JSON Schema, a list under `fields`, or a map of types by name."""
-    if isinstance(properties := schema.get("properties"), dict):
-        return list(cast("dict[str, Any]", properties))
-    if isinstance(fields := schema.get("fields"), list):
-        entries = cast("list[Any]", fields)
-        names = [cast("dict[str, Any]", entry).get("name") if isinstance(entry, dict) else entry for entry in entries]
-        return [name for name in names if isinstance(name, str)]
-    return list(schema)
+    """Return the fields of a schema, none where there may be others.
+
+    A JSON Schema that lists all its properties, a list or a map under `fields`, `features` or `columns`, and a map of
+    types by name say which fields there are.
+    """
+    if not _UNCERTAIN.isdisjoint(schema) or schema.get("additionalProperties"):
+        return []
+    for key in ("properties", *_LISTS):
+        found: Any = schema.get(key)
+        if isinstance(found, dict):
+            return list(cast("dict[str, Any]", found))
+        if isinstance(found, list):
+            entries = cast("list[Any]", found)
+            names = [
+                cast("dict[str, Any]", entry).get("name") if isinstance(entry, dict) else entry for entry in entries
+            ]
+            return [name for name in names if isinstance(name, str)]
+    is_keyword = schema.get("type") in _TYPES or "required" in schema or any(key.startswith("$") for key in schema)
+    return [] if is_keyword or not all(isinstance(value, str) for value in schema.values()) else list(schema)
 
 
 @rule(Experiment)

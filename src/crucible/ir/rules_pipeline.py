@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from crucible import errors
 from crucible.ir.experiment import Experiment, RetryPolicy, StageDef
 from crucible.ir.issue import Issue
-from crucible.ir.rules import error, rule
-from crucible.ir.wording_text import did_you_mean, show
+from crucible.ir.rules import error, rule, warning
+from crucible.ir.wording_text import did_you_mean, listed, nearest, show
 
-__all__ = ["entries", "fallback_and_on_error", "waits"]
+__all__ = ["entries", "error_names", "fallback_and_on_error", "waits"]
 
 
 @rule(StageDef)
@@ -50,6 +53,24 @@ def waits(policy: RetryPolicy) -> Iterable[Issue]:
     return (error("wait_max_s", "range", message),)
 
 
+@rule(RetryPolicy)
+def error_names(policy: RetryPolicy) -> Iterable[Issue]:
+    """A name that is nearly that of an error is a slip; a stranger's error may have any name."""
+    for place, name in enumerate(policy.errors or ()):
+        if name not in _errors().values() and (near := nearest(name, frozenset(_errors()))):
+            label = f"errors[{place}]"
+            message = f'{label} is no error that is known here, got {show(name)}; did you mean "{_errors()[near]}"?'
+            yield warning(label, "unknown_word", message)
+
+
+@functools.cache
+def _errors() -> dict[str, str]:
+    """Return the names of the errors of Crucible and of Python, by their small letters."""
+    found = [*vars(errors).values(), *vars(builtins).values()]
+    names = [value.__name__ for value in found if isinstance(value, type) and issubclass(value, Exception)]
+    return {name.lower(): name for name in names}
+
+
 @rule(Experiment)
 def entries(experiment: Experiment) -> Iterable[Issue]:
     """Ids are unique, and `needs` name one earlier entry each."""
@@ -79,10 +100,10 @@ def _unmet(names: Sequence[str], index: int, name: str) -> str:
     """Return why an entry cannot need another; the runner says the same of a pipeline that nobody validated."""
     places = [place for place, other in enumerate(names) if other == name]
     if not places:
-        listed = ", ".join(names[:index]) or "none"
-        return f'no entry is called "{name}"{did_you_mean(name, names[:index])}; before this one there are: {listed}'
+        hint = did_you_mean(name, names[:index])
+        return f"no entry is called {show(name)}{hint}; before this one there are: {listed(names[:index])}"
     if len(places) > 1:
-        return f'{len(places)} entries are called "{name}"; give them ids and name one of these'
+        return f"{len(places)} entries are called {show(name)}; give them ids and name one of these"
     if places[0] == index:
         return "an entry cannot need itself"
-    return f'"{name}" comes later in the pipeline; put it before this entry' if places[0] > index else ""
+    return f"{show(name)} comes later in the pipeline; put it before this entry" if places[0] > index else ""

@@ -32,8 +32,14 @@ def json_schema(options: Options) -> Iterable[Issue]:
 def messages(prompt: Prompt) -> Iterable[Issue]:
     """Every message says something, or calls a tool."""
     for index, message in enumerate(prompt.messages):
-        if message.content is None and not message.tool_calls:
+        if message.content is None and not message.tool_calls and not _says_otherwise(message):
             yield error(f"messages[{index}].content", "missing", "content is required")
+
+
+def _says_otherwise(message: Message) -> bool:
+    """Whether a model answered in a way that only its provider knows, such as audio or a refusal."""
+    extra = message.__pydantic_extra__ or {}
+    return message.role == "assistant" and any(value is not None for value in extra.values())
 
 
 @rule(Message)

@@ -14,7 +14,7 @@ from crucible.ir.reliability import (
     StatsConfig,
 )
 from crucible.ir.rules import error, rule, warning
-from crucible.ir.wording_text import did_you_mean, show
+from crucible.ir.wording_text import did_you_mean, hidden, show
 
 __all__ = ["delay", "groups", "hedged_execution", "levels", "redaction", "voters", "weights"]
 
@@ -53,7 +53,8 @@ def _matching(models: Sequence[str], weights: Mapping[str, float]) -> Iterator[I
     for name in weights:
         if name not in models:
             hint = did_you_mean(name, models)
-            yield error(f"weights.{name}", "mismatch", f"{name} must be one of the models, got {show(name)}{hint}")
+            message = f"{hidden(name)} must be one of the models, got {show(name)}{hint}"
+            yield error(f"weights.{hidden(name)}", "mismatch", message)
 
 
 @rule(HedgingConfig)

@@ -6,51 +6,22 @@ revisions, images and names of environment variables are not keys. Nothing here 
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite, log2
 from typing import Any, cast
 
+from crucible.ir.secrets_forms import ASSIGNED, FORM, FORMS, MARKERS, is_reference, is_slug, kind_of_key
+
 __all__ = ["is_quiet", "looks_secret", "secrets_in"]
 
-_SHORTEST_PASSWORD = 8
+_SHORTEST_PASSWORD = 6
 _SHORTEST_FORM = 16
 
-_MARKERS = (
-    "://", "sk-", "sk_", "rk_", "hf_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "eyJ", "AKIA",
-    "ASIA", "AIza", "xox", "pypi-", "-----BEGIN",
-)  # fmt: skip
-_START = r"(?<![A-Za-z0-9+/_-])"
-_FORMS = (
-    ("an Anthropic key", _START + r"sk-ant-[A-Za-z0-9_-]{16,}"),
-    ("an OpenRouter key", _START + r"sk-or-v1-[0-9a-f]{32,}"),
-    ("an OpenAI key", _START + r"sk-(?=[A-Za-z0-9_-]*[0-9])(?=[A-Za-z0-9_-]*[A-Z])[A-Za-z0-9_-]{20,}"),
-    ("a Hugging Face token", _START + r"hf_[A-Za-z0-9]{30,}"),
-    ("a GitHub token", _START + r"(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})"),
-    ("a GitLab token", _START + r"glpat-[A-Za-z0-9_-]{20,}"),
-    ("an AWS access key", _START + r"(?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Za-z0-9+/=])"),
-    ("a Google API key", _START + r"AIza[0-9A-Za-z_-]{35}(?![0-9A-Za-z_+/=-])"),
-    ("a Slack token", _START + r"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    ("a Stripe key", _START + r"[sr]k_live_[A-Za-z0-9]{16,}"),
-    ("a PyPI token", _START + r"pypi-[A-Za-z0-9_-]{50,}"),
-    ("a JSON Web Token", _START + r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
-    ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY"),
-    (
-        "a URL with a password",
-        r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/?#:@]*:(?![${<*%]|(?i:pass|password|pwd|secret|x+|\.+)@)[^\s/?#@]+@[A-Za-z0-9\[]",
-    ),
-)
-_FORM = re.compile("|".join(f"({pattern})" for _, pattern in _FORMS))
-_PASSWORD_KEY = re.compile(r"(^|[_-])(password|passwd|passphrase|pwd)$")
-_SECRET_KEY = re.compile(
-    r"(?:^|[_-])(?:api[_-]?key|secret|secret[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|signing[_-]?key|credentials?"
-    r"|(?:api|auth|access|refresh|bearer|session|secret|hf|github|gitlab|slack|bot)[_-]?token|authorization)$|^token$"
-)
 _OPAQUE = re.compile(r"(?:(?:Bearer|Basic|Token) +)?[A-Za-z0-9_\-+/=.~]{16,}")
-_VARIABLE = re.compile(r"\$\{?\w+\}?|[A-Z][A-Z0-9_]*|env:\w+")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAMES_OF_PAIRS = ("name", "key", "header")
 
 
 def looks_secret(text: str, key: str = "") -> str:
@@ -63,15 +34,54 @@ def looks_secret(text: str, key: str = "") -> str:
     if len(text) < _SHORTEST_PASSWORD:
         return ""
     if len(text) >= _SHORTEST_FORM:
-        for marker in _MARKERS:
-            if marker in text and (match := _FORM.search(text)):
-                return _FORMS[(match.lastindex or 1) - 1][0]
-    kind = _kind_of_key(key) if key.__class__ is str else ""
-    if not kind or _VARIABLE.fullmatch(text):
+        for marker in MARKERS:
+            if marker in text:
+                if what := _form_of(text):
+                    return what
+                break
+        if "=" in text and (what := _assigned_in(text)):
+            return what
+    kind = kind_of_key(key) if key.__class__ is str else ""
+    return _named(text, kind) if kind else ""
+
+
+def _form_of(text: str) -> str:
+    """Return what a text holds by its form; a URL whose password is a placeholder holds nothing."""
+    for match in FORM.finditer(text):
+        password = match["password"]
+        if password is None or not is_reference(password):
+            return FORMS[(match.lastindex or 1) - 1][0]
+    return ""
+
+
+def _assigned_in(text: str) -> str:
+    """Return what a text assigns to the name of a secret, as shells and addresses do."""
+    for match in ASSIGNED.finditer(text):
+        kind, value = kind_of_key(match[1]), match[2]
+        if kind == "key" and (what := _named(value, kind)):
+            return what
+        if kind in ("password", "pass") and len(value) >= 8 and not set(value) & set("()[]{}"):
+            return _named(value, "pass")
+    return ""
+
+
+def _named(text: str, kind: str) -> str:
+    """Return what a text is under a name of that kind."""
+    if is_reference(text):
         return ""
-    if kind == "password":
-        return "a password" if " " not in text and _is_mixed(text) else ""
-    return "a key" if _OPAQUE.fullmatch(text) and _is_mixed(text) and _entropy(text) >= 3 else ""
+    if kind == "env":
+        return "a secret in the place of a variable's name" if not _is_name(text) else ""
+    if kind in ("password", "pass"):
+        return "a password" if " " not in text and (kind == "password" or _is_mixed(text)) else ""
+    if not (_OPAQUE.fullmatch(text) and _is_mixed(text)) or is_slug(text):
+        return ""
+    return "a key" if _entropy(text) >= 3 else ""
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether a text may be the name of a variable, and no token made of letters and digits."""
+    is_token = len(text) >= 20 and "_" not in text and _is_mixed(text) and not (text.isupper() or text.islower())
+    return " " in text or (_NAME.fullmatch(text) is not None and not is_token)
 
 
 def is_quiet(value: Any, key: str = "") -> bool:
@@ -97,10 +107,10 @@ def is_quiet(value: Any, key: str = "") -> bool:
 def _is_quiet_map(value: dict[Any, Any]) -> bool:
     for key, inner in value.items():
         kind = inner.__class__
-        if key.__class__ is not str:
+        if key.__class__ is not str or (len(key) >= _SHORTEST_FORM and looks_secret(key)):
             return False
         if kind is str:
-            if len(inner) >= _SHORTEST_PASSWORD and looks_secret(inner, key):
+            if len(inner) >= _SHORTEST_PASSWORD and looks_secret(inner, _name_in(value) if key == "value" else key):
                 return False
         elif kind is not int and not is_quiet(inner, key):
             return False
@@ -118,8 +128,16 @@ def secrets_in(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[t
         if what := looks_secret(value, _key_of(path)):
             yield path, what
     elif isinstance(value, Mapping):
-        for key, inner in cast("Mapping[Any, Any]", value).items():
-            yield from secrets_in(inner, (*path, str(key)))
+        entries = cast("Mapping[Any, Any]", value)
+        for key, inner in entries.items():
+            place = (*path, str(key))
+            if isinstance(key, str) and (what := looks_secret(key)):
+                yield place, what
+            elif key == "value" and isinstance(inner, str):
+                if what := looks_secret(inner, _name_in(entries)):
+                    yield place, what
+            else:
+                yield from secrets_in(inner, place)
     elif isinstance(value, (list, tuple)):
         for place, inner in enumerate(cast("Sequence[Any]", value)):
             yield from secrets_in(inner, (*path, place))
@@ -129,13 +147,12 @@ def _key_of(path: tuple[str | int, ...]) -> str:
     return next((part for part in reversed(path) if isinstance(part, str)), "")
 
 
-@functools.lru_cache(maxsize=4096)
-def _kind_of_key(key: str) -> str:
-    """Return `password` or `key` for the name of a secret, and nothing for `api_key_env` or `pad_token`."""
-    snake = _CAMEL.sub("_", key).lower()
-    if _PASSWORD_KEY.search(snake):
-        return "password"
-    return "key" if _SECRET_KEY.search(snake) else ""
+def _name_in(entries: Mapping[Any, Any]) -> str:
+    """Return the name in a pair such as `{name: Authorization, value: …}`."""
+    for key in _NAMES_OF_PAIRS:
+        if isinstance(name := entries.get(key), str):
+            return name
+    return "value"
 
 
 def _is_mixed(text: str) -> bool:

@@ -81,7 +81,12 @@ class TrainingConfig(Document):
     dataset_ref: DatasetRef = Field(description="Data to train on.")
     epochs: int = Field(default=1, ge=1, le=10**6, description="Passes over the data.")
     batch_size: int = Field(default=32, ge=1, le=10**6, description="Examples a step.")
-    learning_rate: float = Field(default=0.001, gt=0, description="Peak learning rate.")
+    learning_rate: float = Field(
+        default=0.001,
+        gt=0,
+        description="Peak learning rate. One that differs from optimizer.learning_rate is an error; "
+        "the default counts as not given, because a stored document always holds it.",
+    )
     optimizer: OptimizerName | OptimizerConfig = Field(default="adam", description="Optimiser.")
     loss_function: LossName | LossConfig = Field(default="cross_entropy", description="Loss.")
     metrics: Seq[str] = Field(default=("loss", "accuracy"), description="Metrics to follow.")

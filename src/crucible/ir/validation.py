@@ -24,15 +24,17 @@ from crucible.ir import (
 from crucible.ir.experiment import Experiment
 from crucible.ir.issue import Issue
 from crucible.ir.model import Model
+from crucible.ir.predecessor import Percent
+from crucible.ir.reliability import HedgingConfig, ReliabilityConfig
 from crucible.ir.secrets_scan import secrets_in
 from crucible.ir.validation_fit import fitting
-from crucible.ir.validation_plain import encode_plain, is_plain, strange_in
+from crucible.ir.validation_plain import encode_plain, is_plain, is_text, strange_in
 from crucible.ir.validation_walk import Walk, secret_issue, strange_issue
 from crucible.ir.wording import problems_in
 from crucible.ir.wording_schema import Place, place_of
 from crucible.ir.wording_text import format_path, show
 
-__all__ = ["errors", "is_valid", "validate"]
+__all__ = ["Unreadable", "errors", "is_valid", "validate"]
 
 RULES = (rules_deployment, rules_experiment, rules_pipeline, rules_prompt, rules_reliability, rules_training)
 """Modules whose import registers the rules of the document itself."""
@@ -55,16 +57,17 @@ def validate(x: Any, kind: type[Model] | None = None) -> list[Issue]:
     name = getattr(asked, "__name__", str(asked))
     if not isinstance(asked, type) or not issubclass(asked, Model):
         return [Issue("", "kind", f"{name} is no type of the document; expected one such as {Experiment.__name__}")]
+    if isinstance(x, Model) and not isinstance(x, asked):
+        return [Issue("", "type", f"the value must be of the type {name}, got {type(x).__name__}")]
     try:
         if isinstance(x, Model):
-            if not isinstance(x, asked):
-                return [Issue("", "type", f"the value must be of the type {name}, got {type(x).__name__}")]
             return _in_order(_of_value(x), type(x))
-        if not isinstance(x, Mapping):
-            return [Issue("", "type", f"{name} must be a map, got {show(x)}")]
-        return _in_order(_of_plain(cast("Mapping[Any, Any]", x), asked), asked)
+        found = _of_plain(cast("Mapping[Any, Any]", x), asked) if isinstance(x, Mapping) else [_no_map(x, name)]
+        return _in_order([*found, *_in_percent(x, asked)], asked)
     except RecursionError:
         return [Issue("", "depth", f"{name} is nested too deeply, or holds itself")]
+    except Exception as problem:  # noqa: BLE001  # an object that raises when it is looked at
+        return [Issue("", "type", f"{name} cannot be looked at: it raises {type(problem).__name__}")]
 
 
 def is_valid(x: Any, kind: type[Model] | None = None) -> bool:
@@ -88,8 +91,11 @@ def _of_plain(data: Mapping[Any, Any], kind: type[Model]) -> list[Found]:
     """Return what there is to say about plain data, built values in it included."""
     strange: list[Found] = []
     if not is_plain(data):
-        data = _plain(data)
-        strange = [(path, strange_issue(path, value)) for path, value in strange_in(data)]
+        plain = _plain(data)
+        if not isinstance(plain, Mapping):
+            return [((), Issue("", "type", f"{kind.__name__} must be a map that can be read; this one raises"))]
+        data = cast("Mapping[Any, Any]", plain)
+        strange = _strange(data)
     migrations = getattr(kind, "migrations", None)
     try:
         if strange:
@@ -105,6 +111,8 @@ def _of_plain(data: Mapping[Any, Any], kind: type[Model]) -> list[Found]:
     try:
         walk.model(kind.__pydantic_validator__.validate_json(text))
     except ValidationError as error:
+        if not strange and _strange(data) and isinstance(data, dict):
+            return _of_plain(_Seen(data), kind)  # half of a surrogate pair, which the quick look passes over
         walk = Walk(is_partial=True)
         if (partial := fitting(kind, text)) is not None:
             walk.model(cast("Model", partial))
@@ -115,6 +123,44 @@ def _of_plain(data: Mapping[Any, Any], kind: type[Model]) -> list[Found]:
         more = [(path, issue) for path, issue in walk.found if issue.code != "secret"]
         return _without_repeats(strange, [*problems, *secrets], more)
     return _without_repeats(strange, [], walk.found)
+
+
+_HEDGING: dict[type[Model], Path] = {
+    Experiment: ("reliability", "hedging"),
+    ReliabilityConfig: ("hedging",),
+    HedgingConfig: (),
+}
+
+
+def _in_percent(data: Any, kind: type[Model]) -> list[Found]:
+    """Return the warning of a percentile that is given in percent, which the value that is built does not tell."""
+    path = _HEDGING.get(kind)
+    for part in path or ():
+        data = cast("Mapping[str, Any]", data).get(str(part)) if isinstance(data, Mapping) else None
+    if path is None or not isinstance(data, Mapping):
+        return []
+    value = cast("Mapping[str, Any]", data).get("percentile")
+    if not Percent().is_percent(value):
+        return []
+    place = (*path, "percentile")
+    message = f"percentile should be a quantile, got {show(value)}, which is read as percent: {Percent().read(value):g}"
+    return [(place, Issue(format_path(place), "deprecated", message, "warning"))]
+
+
+def _no_map(x: Any, name: str) -> Found:
+    return (), Issue("", "type", f"{name} must be a map, got {show(x)}")
+
+
+class _Seen(dict[Any, Any]):
+    """Plain data that is not taken for plain at a quick look."""
+
+
+class Unreadable:
+    """Stands for a mapping or a list that raises when it is read."""
+
+
+def _strange(data: Any) -> list[Found]:
+    return [(path, strange_issue(path, value)) for path, value in strange_in(data)]
 
 
 def _without_repeats(strange: Iterable[Found], problems: Iterable[Found], more: Iterable[Found]) -> list[Found]:
@@ -130,6 +176,15 @@ def _without_repeats(strange: Iterable[Found], problems: Iterable[Found], more: 
 
 def _plain(value: Any) -> Any:
     """Return a built value as plain data; what JSON has no word for stays, to be named."""
+    try:
+        return _opened(value)
+    except (RecursionError, SpecErrors):
+        raise
+    except Exception:  # noqa: BLE001  # a subclass of dict may do anything
+        return Unreadable()
+
+
+def _opened(value: Any) -> Any:
     if isinstance(value, Model):
         fields = type(value).model_fields.items()
         given = {field.alias or name: vars(value)[name] for name, field in fields if name in vars(value)}
@@ -147,7 +202,9 @@ def _without(value: Any, paths: set[Path], path: Path = ()) -> Any:
         return None
     if isinstance(value, Mapping):
         items = cast("Mapping[Any, Any]", value).items()
-        return {key: _without(inner, paths, (*path, key)) for key, inner in items if isinstance(key, str)}
+        return {
+            key: _without(inner, paths, (*path, key)) for key, inner in items if isinstance(key, str) and is_text(key)
+        }
     if isinstance(value, (list, tuple)):
         return [_without(inner, paths, (*path, i)) for i, inner in enumerate(cast("Sequence[Any]", value))]
     return value

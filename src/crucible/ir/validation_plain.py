@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-__all__ = ["encode_plain", "is_plain", "strange_in"]
+__all__ = ["encode_plain", "is_plain", "is_text", "strange_in"]
 
 Path = tuple[str | int, ...]
 
@@ -60,12 +60,20 @@ def strange_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """
     if isinstance(value, Mapping):
         for key, inner in cast("Mapping[Any, Any]", value).items():
-            if isinstance(key, str):
+            if isinstance(key, str) and is_text(key):
                 yield from strange_in(inner, (*path, key))
             else:
                 yield path, key
     elif isinstance(value, (list, tuple)):
         for place, inner in enumerate(cast("Sequence[Any]", value)):
             yield from strange_in(inner, (*path, place))
-    elif not (value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and isfinite(value))):
+    elif isinstance(value, str):
+        if not is_text(value):
+            yield path, value
+    elif not (value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and isfinite(value))):
         yield path, value
+
+
+def is_text(value: str) -> bool:
+    """Tell whether a string is text, which half of a surrogate pair is not."""
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)

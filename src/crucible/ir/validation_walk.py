@@ -21,7 +21,7 @@ from crucible.ir.secrets_scan import is_quiet, looks_secret, secrets_in
 from crucible.ir.validation_plain import encode_plain, is_plain, strange_in
 from crucible.ir.wording import problems_in
 from crucible.ir.wording_schema import place_of
-from crucible.ir.wording_text import did_you_mean, format_path, label_of, nearest, show
+from crucible.ir.wording_text import did_you_mean, format_path, hidden, label_of, nearest, show
 from crucible.ir.words import Words
 
 __all__ = ["Walk", "secret_issue", "strange_issue"]
@@ -93,9 +93,11 @@ class Walk:
             try:
                 for issue in check(value):
                     self._add((*path, *_parts(issue.path)), issue.code, issue.message, issue.severity)
-            except AttributeError:
-                if not self._is_partial:
-                    raise
+            except Exception as problem:  # noqa: BLE001  # a stranger's rule may do anything, and validate never raises
+                if not (self._is_partial and isinstance(problem, AttributeError)):
+                    name = f"{check.__module__}.{getattr(check, '__qualname__', type(check).__qualname__)}"
+                    message = f"the rule {name} failed ({type(problem).__name__}); report it to whoever wrote it"
+                    self._add(path, "rule", message, "error")
 
     def _field(self, inner: Any, name: str, plan: _Plan, path: Path) -> None:
         if inner.__class__ is tuple:
@@ -122,14 +124,14 @@ class Walk:
             label = label_of(format_path(path))
             message = f'{label} is none of the known words, got {show(text)}; did you mean "{near}"?'
             self._add(path, "unknown_word", message, "warning")
-        if what := looks_secret(text):
+        if what := looks_secret(text, _variable_field(path)):
             self._secret(path, what)
 
     def _map(self, inner: dict[str, Any], name: str, plan: _Plan, path: Path) -> None:
         kind = plan.maps.get(name)
         if kind is not None and name == "extra":
             for key in inner:
-                message = f"{key} is a key that nobody here knows, so it has no effect"
+                message = f"{hidden(key)} is a key that nobody here knows, so it has no effect"
                 hint = did_you_mean(key, place_of(kind).fields())
                 self._add((*path, key), "unknown_key", message + hint, "warning")
         elif kind is not None:
@@ -185,6 +187,12 @@ def strange_issue(path: Path, value: Any) -> Issue:
     where = format_path(path)
     label = label_of(where)
     return Issue(where, "type", f"{label} must be a plain JSON value, got {show(value, label)}")
+
+
+def _variable_field(path: Path) -> str:
+    """Return the name of a field that holds the name of a variable; the names of other fields say nothing."""
+    name = path[-1]
+    return name if isinstance(name, str) and name.endswith("_env") else ""
 
 
 def _parts(path: str) -> Path:

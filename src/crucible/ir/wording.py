@@ -165,9 +165,13 @@ def _worded(detail: Mapping[str, Any], place: Place, parent: Place, path: Path, 
     """Return one of pydantic's problems in our terms."""
     label = label_of(format_path(path), whole)
     code, words, hint = _words(detail, place, parent, str(path[-1]) if path else "")
+    if detail["input"] is None and path and (default := parent.default_of(str(path[-1]))) is not None:
+        words = type_words(place) if code == "missing" else words
+        code = "type" if code == "missing" else code
+        words += f" (leave it out for the default {show(default)})"
     if code in ("unknown_key", "invalid"):
         return Problem(path, code, words)
-    if detail["type"] == "missing" or detail["type"] not in _known_kinds():
+    if detail["type"] in ("missing", "json_invalid") or detail["type"] not in _known_kinds():
         return Problem(path, code, f"{label} {words}")
     return Problem(path, code, f"{label} {words}, got {show(detail['input'], label)}{hint}")
 
@@ -187,8 +191,7 @@ def _words(detail: Mapping[str, Any], place: Place, parent: Place, key: str) -> 
     if is_bound or kind.endswith(("_type", "_parsing")) or kind in _ALSO_TYPES:
         return ("range", bounds_words(place, value), "") if is_bound else _of_type(place, value, detail)
     if kind in ("literal_error", "enum"):
-        words, known = union_words(place)
-        return "choice", words, did_you_mean(value, known) if isinstance(value, str) else ""
+        return _of_choice(place, value)
     return *_of_form(kind, place, context, detail["msg"]), ""
 
 
@@ -201,6 +204,15 @@ def _of_type(place: Place, value: Any, detail: Mapping[str, Any]) -> tuple[str, 
     return "type", type_words(place) or _foreign(detail["msg"]), ""
 
 
+def _of_choice(place: Place, value: Any) -> tuple[str, str, str]:
+    """Word a value that is none of certain words, or of certain numbers."""
+    expected: Sequence[Any] = place.get("expected") or ()
+    if expected and not isinstance(value, int) and all(isinstance(word, int) for word in expected):
+        return "type", "must be an integer", ""
+    words, known = union_words(place)
+    return "choice", words, did_you_mean(value, known) if isinstance(value, str) else ""
+
+
 def _of_form(kind: str, place: Place, context: Mapping[str, Any], message: str) -> tuple[str, str]:
     """Word a value of the right type that is too short, of another form, or wrong in a stranger's eyes."""
     if kind == "too_short":
@@ -210,6 +222,8 @@ def _of_form(kind: str, place: Place, context: Mapping[str, Any], message: str) 
         return "empty", "must be a non-empty string"
     if kind == "string_pattern_mismatch":
         return "pattern", _PATTERNS.get(context["pattern"], f"must match {context['pattern']}")
+    if kind == "json_invalid" and "recursion" in context["error"]:
+        return "depth", "is nested too deeply"
     if kind == "json_invalid":
         return kind, f"must be plain JSON data ({context['error']})"
     return kind, _foreign(message)

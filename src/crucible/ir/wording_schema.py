@@ -75,6 +75,11 @@ class Place:
         nodes = cast("Sequence[Any]", self.get("choices"))
         return [self.at(cast("Any", node)[0] if isinstance(node, tuple) else node) for node in nodes]
 
+    def default_of(self, key: str) -> Any:
+        """Return what a field holds by itself; None if it must be given, or if that is null."""
+        node = self._fields().get(key, {}).get("schema", {})
+        return node.get("default") if node.get("type") == "default" else None
+
     def at(self, node: Mapping[str, Any] | None) -> Place:
         """Return the place of a node of the same schema, with its wrapping taken off."""
         definitions, cls = self.definitions, None

@@ -8,19 +8,37 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from crucible.ir.secrets_scan import secrets_in
+from crucible.ir.secrets_scan import looks_secret, secrets_in
 
-__all__ = ["did_you_mean", "format_path", "label_of", "nearest", "show"]
+__all__ = ["did_you_mean", "format_path", "hidden", "label_of", "listed", "nearest", "show"]
 
 _SHOWN = 60
+_LISTED = 20
 
 
 def format_path(parts: Sequence[str | int]) -> str:
-    """Return a path such as `pipeline[2].options.rank`."""
+    """Return a path such as `pipeline[2].options.rank`; a name that is a secret itself is not shown."""
     text = ""
     for part in parts:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{hidden(part)}" if text else hidden(part)
     return text
+
+
+def hidden(name: str) -> str:
+    """Return a name as a path may show it: never a secret, and text that can be printed."""
+    if looks_secret(name):
+        return "<a secret>"
+    return name if name.isascii() else name.encode(errors="replace").decode()
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names as a message lists them, or `none`: not too many, and never a secret."""
+    shown = [hidden(name) for name in names]
+    more = len(shown) - _LISTED
+    return ", ".join(shown[:_LISTED] + ([f"and {more} more"] if more > 0 else [])) or "none"
 
 
 def label_of(path: str, whole: str = "the value") -> str:
@@ -46,7 +64,9 @@ def show(value: Any, key: str = "") -> str:
         if next(secrets_in(value, (key,)), None):
             return "a value that looks like a secret and is not shown"
         text = json.dumps(value, ensure_ascii=False, default=_as_text)
-    except (TypeError, ValueError, RecursionError):  # odd keys, a loop, a number of too many digits
+        if not text.isascii() and text != text.encode(errors="replace").decode():
+            text = json.dumps(value, default=_as_text)  # half of a surrogate pair, as its number
+    except Exception:  # noqa: BLE001  # odd keys, a loop, a number of too many digits, a mapping that raises
         text = f"a {type(value).__name__}"
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
@@ -63,7 +83,7 @@ def _as_text(value: object) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean "x"?` for the nearest known word, or the empty string."""
     near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    return f'; did you mean "{near[0]}"?' if near and not looks_secret(near[0]) else ""
 
 
 @functools.lru_cache(maxsize=1024)

@@ -48,6 +48,16 @@ class Aliases:
 
     canonical: Mapping[str, str]
 
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Let editors take the other names as well."""
+        described = handler(schema)
+        words = described.get("enum")
+        return (
+            {**described, "enum": [*words, *(name for name in self.canonical if name not in words)]}
+            if words
+            else described
+        )
+
     def resolve(self, value: Any) -> Any:
         """Return the canonical word for an alias, anything else as it is."""
         return self.canonical.get(value, value) if isinstance(value, str) else value

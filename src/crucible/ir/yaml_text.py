@@ -12,6 +12,8 @@ import re
 from collections.abc import Hashable
 from typing import Any
 
+from crucible.ir.wording_text import show
+
 __all__ = ["dump_yaml", "parse_yaml"]
 
 _SCALARS = (
@@ -88,9 +90,9 @@ def _loader() -> Any:
             for key_node, _ in node.value:
                 key = self.construct_object(key_node)
                 if not isinstance(key, str):
-                    raise ConstructorError(None, None, f"keys must be text, got {key!r}", key_node.start_mark)
+                    raise ConstructorError(None, None, f"keys must be text, got {show(key)}", key_node.start_mark)
                 if key in seen:
-                    raise ConstructorError(None, None, f'key "{key}" is given twice', key_node.start_mark)
+                    raise ConstructorError(None, None, f"key {show(key)} is given twice", key_node.start_mark)
                 seen.add(key)
             return super().construct_mapping(node, deep)
 

@@ -12,9 +12,9 @@ import time
 from typing import Any, cast
 
 from crucible import events
-from crucible.errors import StageTimeout
+from crucible.errors import Cancelled, StageTimeout
 from crucible.pipeline.bookkeeping import Bookkeeping
-from crucible.pipeline.calling import with_limit
+from crucible.pipeline.calling import as_failure, awaited, on_thread, with_limit
 from crucible.pipeline.cancel import Cancellation, is_stop
 from crucible.pipeline.context import Context
 from crucible.pipeline.entry import Entry, checked
@@ -77,6 +77,8 @@ class Attempts:
                     self._book.stopped(record, started, error)
                     raise
                 verdict = self._failed(record, started, chosen, call, cast("Exception", error))
+                if verdict != "halt" and self._terms.cancellation.is_requested:
+                    raise Cancelled("the run was asked to stop") from error
                 if isinstance(verdict, Again):
                     await self._pause(verdict.after_s)
                 elif verdict == "fallback" and chosen.fallback is not None:
@@ -127,10 +129,13 @@ class Attempts:
 
     async def _call(self, entry: Entry, function: Any, context: Context) -> Any:
         if not self._in_loop:
-            return function(context, entry.options)
+            return on_thread(function, context, entry.options)
         limit = entry.definition.timeout_s
         arguments = (context, entry.options)
-        return await with_limit(function, arguments, limit, self._terms.cancellation, what=entry.place)
+        try:
+            return await with_limit(function, arguments, limit, self._terms.cancellation, what=entry.place)
+        except SystemExit as error:  # KeyboardInterrupt may be a person's here
+            raise as_failure(error) from error
 
     def _failed(self, record: StageRecord, started: int, entry: Entry, call: StageCall, error: Exception) -> Verdict:
         """Decide what happens after an attempt that failed, write it down and tell it."""
@@ -167,7 +172,7 @@ class Attempts:
 
     async def _pause(self, seconds: float) -> None:
         if self._in_loop:
-            await asyncio.sleep(seconds)
+            await awaited(asyncio.sleep(seconds), self._terms.cancellation)
         else:
             self._terms.cancellation.wait(seconds)
 

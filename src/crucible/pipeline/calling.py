@@ -12,13 +12,13 @@ import contextvars
 import inspect
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from crucible import events
-from crucible.errors import Cancelled, StageTimeout
+from crucible.errors import Cancelled, StageError, StageTimeout
 from crucible.pipeline.cancel import Cancellation, cancellable
 
-__all__ = ["GRACE_S", "drive", "in_thread", "with_limit"]
+__all__ = ["GRACE_S", "as_failure", "awaited", "drive", "in_thread", "on_thread", "with_limit"]
 
 T = TypeVar("T")
 GRACE_S = 5.0
@@ -115,14 +115,14 @@ async def with_limit(
     """
     is_async = inspect.iscoroutinefunction(function)
     if is_async and timeout_s is None:
-        return await _awaited(function(*arguments))
+        return await awaited(function(*arguments), run)
     with cancellable(Cancellation(run)) as own:
         if not is_async:
-            return await in_thread(lambda: function(*arguments), own, timeout_s=timeout_s, what=what)
+            return await in_thread(lambda: on_thread(function, *arguments), own, timeout_s=timeout_s, what=what)
         limit = asyncio.timeout(timeout_s)
         try:
             async with limit:
-                return await _awaited(function(*arguments))
+                return await awaited(function(*arguments), own)
         except BaseException as error:
             own.request()  # for threads that it started
             if limit.expired() and isinstance(error, TimeoutError):
@@ -130,24 +130,69 @@ async def with_limit(
             raise
 
 
-async def _awaited(work: Coroutine[Any, Any, T]) -> T:
-    """Await a stage. A request to stop holds whatever the stage makes of it; one that nobody made stops the stage."""
-    task = asyncio.current_task()
+async def awaited(work: Coroutine[Any, Any, T], run: Cancellation) -> T:
+    """Await a stage, or a pause. A request to stop holds whatever the stage makes of it.
+
+    Args:
+        work: What to await.
+        run: How others ask for a stop; the work gets CancelledError at once, and `Cancelled` goes on.
+
+    Raises:
+        Cancelled: Somebody asked through `run`, or the stage stopped itself.
+        asyncio.CancelledError: The task was cancelled.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None  # noqa: S101  # inside a coroutine there is one
-    asked = task.cancelling()
-    try:
-        result = await work
-    except asyncio.CancelledError as error:
-        if task.cancelling() > asked:
-            raise
+    asked, cut = task.cancelling(), asyncio.Event()
+    result: T | None = None
+    error: BaseException | None = None
+    is_over = False
+
+    def stop() -> None:
+        if not is_over and not cut.is_set():
+            cut.set()
+            task.cancel()
+
+    def listener() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the work has ended
+            loop.call_soon_threadsafe(stop)
+
+    with run.told(listener):
+        try:
+            result = await work
+        except BaseException as raised:  # noqa: BLE001  # goes on below
+            error = raised
+        is_over = True
+    if cut.is_set():
+        task.uncancel()
+    if task.cancelling() > asked and (error is None or isinstance(error, (Exception, asyncio.CancelledError))):
+        raise asyncio.CancelledError from error
+    if cut.is_set():
+        raise Cancelled("the run was asked to stop") from error
+    if isinstance(error, asyncio.CancelledError):
         raise _renamed(error) from error
-    except Exception as error:
-        if task.cancelling() > asked:
-            raise asyncio.CancelledError from error
-        raise
-    if task.cancelling() > asked:
-        raise asyncio.CancelledError
-    return result
+    if error is not None:
+        raise error
+    return cast("T", result)
+
+
+def on_thread(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a stage's function on a thread of its own; there, `sys.exit` and Ctrl-C can only be its own doing.
+
+    Raises:
+        StageError: It raised `SystemExit` or `KeyboardInterrupt`, which would end the thread alone.
+    """
+    try:
+        return function(*arguments)
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise as_failure(error) from error
+
+
+def as_failure(error: SystemExit | KeyboardInterrupt) -> StageError:
+    """Return what a stage raised that means the whole process elsewhere as what it is: a failure of the stage."""
+    if isinstance(error, SystemExit):
+        return StageError(f"the stage called sys.exit({'' if error.code is None else repr(error.code)})")
+    return StageError("the stage raised KeyboardInterrupt")
 
 
 def _renamed(error: BaseException) -> Exception:

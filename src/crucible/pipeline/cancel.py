@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import signal
 import threading
 import time
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from typing import Any, TypeVar, cast
 
 from crucible.errors import Cancelled
@@ -18,7 +19,6 @@ from crucible.errors import Cancelled
 __all__ = ["Cancellation", "cancellable", "check_cancelled", "is_stop", "run_sync"]
 
 T = TypeVar("T")
-_START_S = 10.0  # a thread that was interrupted as it started may never start
 _LOOK_S = 0.1  # a wider request wakes nobody who waits for his own; so he looks
 
 
@@ -39,10 +39,36 @@ class Cancellation:
     def __init__(self, parent: Cancellation | None = None) -> None:
         self._requested = threading.Event()
         self._parent = parent
+        self._listeners: dict[object, Callable[[], None]] = {}  # no lock: a signal's handler may ask, too
 
     def request(self) -> None:
-        """Ask the run to stop at the next step."""
+        """Ask the run to stop: loops at the next step, what is awaited at once."""
         self._requested.set()
+        for listener in tuple(self._listeners.values()):
+            listener()
+
+    @contextlib.contextmanager
+    def told(self, listener: Callable[[], None]) -> Generator[None]:
+        """Tell a listener when somebody asks while the block runs, also where somebody has asked before it.
+
+        Args:
+            listener: Called on the thread that asks; may be called more than once.
+        """
+        key, wider = object(), list(self._and_wider())
+        for each in wider:
+            each._listeners[key] = listener  # noqa: SLF001  # another one of these
+        try:
+            if self.is_requested:
+                listener()
+            yield
+        finally:
+            for each in wider:
+                each._listeners.pop(key, None)  # noqa: SLF001
+
+    def _and_wider(self) -> Iterator[Cancellation]:
+        yield self
+        if self._parent is not None:
+            yield from self._parent._and_wider()  # noqa: SLF001  # another one of these
 
     @property
     def is_requested(self) -> bool:
@@ -102,9 +128,59 @@ def check_cancelled() -> None:
 def run_sync(work: Coroutine[Any, Any, T]) -> T:
     """Run an async core to its end from sync code, also where an event loop already runs (a notebook).
 
-    Ctrl-C cancels the work and waits for it to clean up before `KeyboardInterrupt` goes on.
+    The first Ctrl-C cancels the work, and `KeyboardInterrupt` goes on once it has cleaned up and written down its end;
+    however often it is pressed, it does not end sooner.
     """
-    return _run_beside(work) if _is_loop_running() else asyncio.run(work)
+    interrupts = _Interrupts()
+
+    async def main() -> T:
+        interrupts.aim()
+        return await work
+
+    scope = contextvars.copy_context()
+    with interrupts:
+        if _is_loop_running():
+            return _on_a_thread(lambda: scope.run(asyncio.run, main()), interrupts)
+        return asyncio.run(main())
+
+
+class _Interrupts:
+    """What Ctrl-C does while work runs, its clean-up and that of its loop included: cancel it, once."""
+
+    def __init__(self) -> None:
+        self._is_pressed = False
+        self._is_ours = False
+        self._cancel: Callable[[], None] | None = None
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # whoever has another one knows what to do
+            signal.signal(signal.SIGINT, self.press)
+            self._is_ours = True
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if self._is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self._is_pressed and (error is None or isinstance(error, asyncio.CancelledError)):
+            raise KeyboardInterrupt from None
+
+    def aim(self) -> None:
+        """Cancel the current task from now on; at once where it was pressed before."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101  # inside a coroutine there is one
+        self._cancel = lambda: loop.call_soon_threadsafe(task.cancel) and None
+        if self._is_pressed:
+            self._cancel()
+
+    def press(self, *_: object) -> None:
+        """Do what the first Ctrl-C does; the others do nothing."""
+        if self._is_pressed:
+            return
+        self._is_pressed = True
+        if self._cancel is not None:
+            with contextlib.suppress(RuntimeError):  # it has just ended by itself
+                self._cancel()
 
 
 def _is_loop_running() -> bool:
@@ -115,39 +191,26 @@ def _is_loop_running() -> bool:
     return True
 
 
-def _run_beside(work: Coroutine[Any, Any, T]) -> T:
+def _on_a_thread(work: Callable[[], T], interrupts: _Interrupts) -> T:
+    """Do work on a thread and wait for its end, also where a handler of somebody else's interrupts the waiting."""
     results: list[T] = []
     errors: list[BaseException] = []
-    started, ended = threading.Event(), threading.Event()
-    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
-
-    async def main() -> T:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  # inside a coroutine there is one
-        running.append((asyncio.get_running_loop(), task))
-        started.set()
-        return await work
+    ended = threading.Event()
 
     def target() -> None:
         try:
-            results.append(asyncio.run(main()))
+            results.append(work())
         except BaseException as error:  # noqa: BLE001  # handed to the caller below
             errors.append(error)
         finally:
-            started.set()
             ended.set()
 
-    scope = contextvars.copy_context()
-    try:
-        threading.Thread(target=lambda: scope.run(target), name="crucible-run-sync").start()
-        ended.wait()  # not `join`: interrupted once, Python 3.11 takes the thread for ended
-    except KeyboardInterrupt:
-        started.wait(_START_S)
-        for loop, task in running:
-            with contextlib.suppress(RuntimeError):  # it has just ended by itself
-                loop.call_soon_threadsafe(task.cancel)
-            ended.wait()
-        raise
+    threading.Thread(target=target, name="crucible-run-sync").start()
+    while not ended.is_set():
+        try:
+            ended.wait()  # not `join`: interrupted once, Python 3.11 takes the thread for ended
+        except KeyboardInterrupt:
+            interrupts.press()
     if errors:
         raise errors[0]
     return results[0]

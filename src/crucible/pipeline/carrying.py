@@ -51,27 +51,35 @@ class Carrying:
         terms: What all attempts at its stages go by.
         registry: Where stages are found.
         mode: How options are read.
+        max_parallel: How many branches are carried out at once.
 
     Raises:
         SpecErrors: The `needs` of the pipeline do not fit together.
     """
 
-    def __init__(self, context: Context, terms: Terms, registry: Registry, mode: OptionsMode) -> None:
+    def __init__(
+        self, context: Context, terms: Terms, registry: Registry, mode: OptionsMode, max_parallel: int
+    ) -> None:
         self.context = context
         self._terms = terms
         self._book = terms.book
         self._registry = registry
         self._mode: OptionsMode = mode
+        self._max_parallel = max_parallel
         self._skipped: set[int] = set()
         self._pipeline = context.experiment.pipeline
         self._is_graph = any(definition.needs is not None for definition in self._pipeline)
         self._direct = dependencies(self._pipeline) if self._is_graph else []
 
     async def go(self, info: RunInfo) -> Ending:
-        """Carry the run to its end, and write down how it ended."""
+        """Carry the run to its end, and write down how it ended.
+
+        Raises:
+            StoreError: Its start could not be written: nothing was started, so there is no end to write either.
+        """
         error: BaseException | None = None
+        self._book.open(info)
         try:
-            self._book.open(info)
             with (
                 using(self._registry),
                 events.span("crucible_framework.pipeline", {"stages": len(self._pipeline)}),
@@ -126,6 +134,7 @@ class Carrying:
     async def _graph(self, entries: Sequence[Entry]) -> None:
         ways = Ways(self.context, self._direct)
         done = [asyncio.Event() for _ in entries]
+        places = asyncio.Semaphore(self._max_parallel)
 
         async def branch(entry: Entry) -> None:
             for needed in self._direct[entry.index]:
@@ -136,7 +145,8 @@ class Carrying:
             except ContractError as problem:
                 entry = dataclasses.replace(entry, problem=problem)
             try:
-                after = await self._step(entry, before, in_loop=True)
+                async with places:
+                    after = await self._step(entry, before, in_loop=True)
             except Exception as error:
                 self._book.lost(error)
                 raise
@@ -192,7 +202,7 @@ class Carrying:
             return "enabled: false"
         if entry.definition.needs is None or self._skipped.isdisjoint(self._direct[entry.index]):
             return ""
-        first = self._pipeline[min(self._skipped & self._direct[entry.index])]
+        first = self._pipeline[min(self._skipped.intersection(self._direct[entry.index]))]
         self._skipped.add(entry.index)
         return f"needs {first.id or first.name}, which was skipped"
 

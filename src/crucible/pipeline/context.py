@@ -1,7 +1,8 @@
 """What travels from stage to stage: immutable, and split into what persists and what does not.
 
 Metrics, outputs, artifacts and assigns are JSON values and are stored after each stage. Resources (datasets, samplers)
-are any objects; they are gone after the process and come back through a stage's `rebuild`. Deriving shares structure,
+are any objects; they are gone after the process and come back through a stage's `rebuild`. Who reads a list or a dict
+gets a copy: changing it does not change the context. Deriving shares structure,
 so a context of ten thousand metrics costs no more to change than an empty one.
 """
 
@@ -16,7 +17,7 @@ import msgspec
 
 from crucible.errors import ContractError
 from crucible.ir import ArtifactRef, Experiment, file_sha256
-from crucible.pipeline.persistent import FrozenList, FrozenMap
+from crucible.pipeline.persistent import FrozenList, FrozenMap, JsonList, JsonMap, own_json
 from crucible.pipeline.records import ContextDelta
 
 __all__ = ["Context"]
@@ -42,10 +43,10 @@ class Context(msgspec.Struct, frozen=True):
     run_id: str
     experiment: Experiment
     workspace: Path
-    metrics: FrozenMap[Any] = msgspec.field(default_factory=FrozenMap[Any])
-    outputs: FrozenList[Mapping[str, Any]] = msgspec.field(default_factory=FrozenList[Mapping[str, Any]])
+    metrics: FrozenMap[Any] = msgspec.field(default_factory=JsonMap)
+    outputs: FrozenList[Mapping[str, Any]] = msgspec.field(default_factory=JsonList)
     artifacts: FrozenMap[ArtifactRef] = msgspec.field(default_factory=FrozenMap[ArtifactRef])
-    assigns: FrozenMap[Any] = msgspec.field(default_factory=FrozenMap[Any])
+    assigns: FrozenMap[Any] = msgspec.field(default_factory=JsonMap)
     resources: FrozenMap[Any] = msgspec.field(default_factory=FrozenMap[Any])
     completed_stages: FrozenList[str] = msgspec.field(default_factory=FrozenList[str])
 
@@ -145,7 +146,7 @@ class Context(msgspec.Struct, frozen=True):
     def add_file(
         self,
         name: str,
-        path: Path,
+        path: Path | str,
         *,
         media_type: str = "application/octet-stream",
         made_from: Sequence[str] = (),
@@ -154,7 +155,7 @@ class Context(msgspec.Struct, frozen=True):
 
         Args:
             name: Name of the artifact.
-            path: The file.
+            path: The file; a relative one is looked for in the workspace first.
             media_type: Such as `text/html`.
             made_from: Names of the artifacts that it was made from.
 
@@ -162,6 +163,8 @@ class Context(msgspec.Struct, frozen=True):
             ContractError: The file lies elsewhere, or an artifact that it was made from is not there.
             StoreError: The file cannot be read.
         """
+        inside = self.workspace / path
+        path = inside if inside.exists() else Path(path)
         try:
             relative = path.resolve().relative_to(self.workspace.resolve())
         except ValueError:
@@ -252,10 +255,10 @@ class Context(msgspec.Struct, frozen=True):
         """Return this context with what a stage once added to the persistent part."""
         return msgspec.structs.replace(
             self,
-            metrics=self.metrics.update(delta.metrics),
-            outputs=self.outputs.append(*delta.outputs),
+            metrics=self.metrics.update(own_json(delta.metrics)),
+            outputs=self.outputs.append(*own_json(delta.outputs)),
             artifacts=self.artifacts.update(msgspec.convert(delta.artifacts, dict[str, ArtifactRef])),
-            assigns=self.assigns.update(delta.assigns),
+            assigns=self.assigns.update(own_json(delta.assigns)),
         )
 
 

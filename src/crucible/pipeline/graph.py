@@ -7,19 +7,21 @@ Where ways meet, what each entry changed is folded in pipeline order; two parall
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from crucible.errors import ContractError, SpecError, SpecErrors
 from crucible.ir import StageDef, did_you_mean
 from crucible.pipeline.context import Context
 from crucible.pipeline.records import ContextDelta
 
-__all__ = ["Changes", "Ways", "ancestors", "dependencies", "needs_problems"]
+__all__ = ["Changes", "Places", "Ways", "ancestors", "dependencies", "needs_problems"]
 
 
-def dependencies(pipeline: Sequence[StageDef]) -> list[frozenset[int]]:
+def dependencies(pipeline: Sequence[StageDef]) -> list[Collection[int]]:
     """Return, for each entry, the entries that it waits for directly.
+
+    One without `needs` waits for everything before it: the last one like it, which did the same, and all since then.
 
     Raises:
         SpecErrors: An entry needs one that is unknown, later, itself or ambiguous; every problem at once.
@@ -27,22 +29,71 @@ def dependencies(pipeline: Sequence[StageDef]) -> list[frozenset[int]]:
     if problems := needs_problems(pipeline):
         raise SpecErrors("pipeline", problems)
     places = _places(pipeline)
-    return [
-        frozenset(range(index) if definition.needs is None else (places[name][0] for name in definition.needs))
-        for index, definition in enumerate(pipeline)
-    ]
+    direct: list[Collection[int]] = []
+    last = 0
+    for index, definition in enumerate(pipeline):
+        if definition.needs is None:
+            direct.append(range(last, index))
+            last = index
+        else:
+            direct.append(frozenset(places[name][0] for name in definition.needs))
+    return direct
 
 
-def ancestors(direct: Sequence[frozenset[int]]) -> list[frozenset[int]]:
+class Places(NamedTuple):
+    """A set of places in a pipeline: a few numbers, however many places there are without a gap from the first on.
+
+    Args:
+        floor: All places below it are in the set; it is not.
+        above: Which ones above it are, too: bit `n` stands for `floor + n`.
+    """
+
+    floor: int = 0
+    above: int = 0
+
+    def plus(self, place: int) -> Places:
+        """Return the set with one more place."""
+        return self if place < self.floor else _places_of(self.floor, self.above | 1 << place - self.floor)
+
+    def __or__(self, other: Places) -> Places:
+        """Return the places of both sets."""
+        low, high = sorted((self, other))
+        return _places_of(high.floor, high.above | low.above >> high.floor - low.floor)
+
+    def __contains__(self, place: object) -> bool:
+        return isinstance(place, int) and (place < self.floor or bool(self.above >> place - self.floor & 1))
+
+    def since(self, first: int) -> Iterator[int]:
+        """Yield the places of the set from one place on, in order."""
+        yield from range(first, self.floor)
+        rest = self.above
+        while rest:
+            bit = (rest & -rest).bit_length() - 1
+            if self.floor + bit >= first:
+                yield self.floor + bit
+            rest &= rest - 1
+
+
+def _places_of(floor: int, above: int) -> Places:
+    filled = (~above & above + 1).bit_length() - 1  # the ones at its lower end
+    return Places(floor + filled, above >> filled)
+
+
+def ancestors(direct: Sequence[Collection[int]]) -> list[Places]:
     """Return, for each entry, all entries that come before it on some way.
 
     Args:
         direct: What each entry waits for, as `dependencies` returns it.
     """
-    found: list[frozenset[int]] = []
+    found: list[Places] = []
     for index, needed in enumerate(direct):
-        inherited = () if len(needed) == index else (found[i] for i in needed)  # all before it: there are no others
-        found.append(needed.union(*inherited))
+        above = Places()
+        if isinstance(needed, range):
+            above = Places(index)  # all before it
+        else:
+            for place in needed:
+                above |= found[place].plus(place)
+        found.append(above)
     return found
 
 
@@ -93,11 +144,11 @@ class Ways:
         direct: What each entry waits for, as `dependencies` returns it.
     """
 
-    def __init__(self, start: Context, direct: Sequence[frozenset[int]]) -> None:
-        self._start = start
+    def __init__(self, start: Context, direct: Sequence[Collection[int]]) -> None:
         self._above = ancestors(direct)
         self._changes: dict[int, Changes] = {}
-        self._after: dict[int, Context] = {}
+        self._done = Places()
+        self._after: dict[Places, Context] = {Places(): start}  # by the entries whose changes it has
 
     def before(self, place: int) -> Context:
         """Return what an entry is given: what the entries on its own ways have added, in pipeline order.
@@ -110,7 +161,8 @@ class Ways:
     def keep(self, place: int, before: Context, after: Context) -> None:
         """Keep what an entry changed."""
         self._changes[place] = Changes.between(before, after)
-        self._after[place] = after
+        self._done = self._done.plus(place)
+        self._after[self._above[place].plus(place)] = after
 
     def end(self) -> Context:
         """Return what all entries that are done have added, in pipeline order.
@@ -118,17 +170,16 @@ class Ways:
         Raises:
             ContractError: Two of them that ran in parallel set the same thing.
         """
-        return self._fold(frozenset(self._changes))
+        return self._fold(self._done)
 
-    def _fold(self, places: frozenset[int]) -> Context:
-        if not places:
-            return self._start
-        last = max(places)
-        if places == self._above[last] | {last}:
-            return self._after[last]  # one way alone: nothing to put together
-        context = self._start
+    def _fold(self, places: Places) -> Context:
+        known = self._after.get(places)
+        if known is not None:
+            return known  # one way alone, or put together before
+        first = self._shared(places)
+        context = self._after[Places(first)]
         set_by: dict[str, int] = {}
-        for place in sorted(places):
+        for place in places.since(first):
             for name in self._changes[place].names():
                 other = set_by.setdefault(name, place)
                 if other != place and other not in self._above[place]:
@@ -138,7 +189,19 @@ class Ways:
                     )
                 set_by[name] = place
             context = self._changes[place].applied(context)
+        self._after[places] = context
         return context
+
+    def _shared(self, places: Places) -> int:
+        """Return the place up to which a context is known that all later ones of the set build on."""
+        first, looked = places.floor, places.since(places.floor)
+        while True:
+            lowest = min((self._above[place].floor for place in looked), default=first)
+            if lowest >= first:
+                if Places(first) in self._after:
+                    return first
+                lowest = first - 1
+            looked, first = iter(range(lowest, first)), lowest
 
 
 def needs_problems(pipeline: Sequence[StageDef]) -> list[SpecError]:

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from crucible.errors import ContractError, SpecError
 from crucible.ir import StageDef, did_you_mean
+from crucible.ir.wording_text import show
 from crucible.pipeline.stage import Stage, stage
 
 __all__ = ["Registry", "current_registry", "using"]
@@ -68,7 +69,7 @@ class Registry:
         if name not in self._stages:
             if name not in self._offers:
                 hint = did_you_mean(name, self.names()) or f"; known: {', '.join(self.names())}"
-                raise SpecError(f'unknown stage "{name}"{hint}', code="unknown_stage")
+                raise SpecError(f"unknown stage {show(name)}{hint}", code="unknown_stage")
             self._stages[name] = _load(self._offers[name])
         return self._stages[name]
 

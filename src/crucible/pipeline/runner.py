@@ -86,10 +86,13 @@ class Runner:
         middleware: Objects around every attempt at a stage, see `pipeline.Middleware`.
         validate_options: What a mistake in a stage's options does: `error` fails the stage, `warn` logs it, `off`
             does not look.
+        max_parallel: How many branches are carried out at once, at least 1; the others wait for their turn. Branches
+            that wait for each other need as many.
         wall_clock: Returns the current time, aware.
 
     Raises:
-        ContractError: A middleware has none of the methods, or there is no such way to validate options.
+        ContractError: A middleware has none of the methods, there is no such way to validate options, or
+            `max_parallel` is less than 1.
     """
 
     def __init__(
@@ -99,11 +102,15 @@ class Runner:
         *,
         middleware: Iterable[Middleware] = (),
         validate_options: OptionsMode = "error",
+        max_parallel: int = 16,
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         if validate_options not in get_args(OptionsMode):
             known = ", ".join(get_args(OptionsMode))
             raise ContractError(f"validate_options must be one of: {known}; got {validate_options!r}")
+        if max_parallel < 1:
+            raise ContractError(f"max_parallel must be at least 1, got {max_parallel}; 1 runs one branch at a time")
+        self.max_parallel = max_parallel
         self.registry = registry or Registry()
         self.recorder = recorder
         self.hooks = Hooks.of(tuple(middleware))
@@ -154,13 +161,21 @@ class Runner:
             experiment=to_dict(experiment) if self.recorder else {},
             source=source,
             workspace=str(workspace),
-            provenance=context.get_assign("provenance", {}),
+            provenance=_provenance(context),
         )
         where = {"run_id": run_id, "experiment_id": experiment.id, "stage": None, "stage_index": None}
         with events.scope(**where), cancellable(cancellation) as stopping:
             book = Bookkeeping(run_id, self.recorder, self.wall_clock)
             terms = Terms(book, self.hooks, stopping, resume or Resume({}, {}, {}))
-            return _result(await Carrying(context, terms, self.registry, self.validate_options).go(info))
+            carrying = Carrying(context, terms, self.registry, self.validate_options, self.max_parallel)
+            return _result(await carrying.go(info))
+
+
+def _provenance(context: Context) -> dict[str, Any]:
+    """Return what reproduces the run: the facts that the caller assigned as such, and whatever else was assigned."""
+    given = {name: value for name, value in context.assigns.items() if name != "provenance"}
+    facts: dict[str, Any] = context.get_assign("provenance", {})
+    return {**facts, "assigns": given} if given else facts
 
 
 def _result(ending: Ending) -> RunResult:

@@ -54,6 +54,10 @@ def _checks(results: Results) -> Iterator[str]:
         among = f" among {number.count(total)} items" if total is not None else ""
         if found:
             yield f"{name}: {number.count(found)} {_NOUNS[kind]}{'' if found == 1 else 's'}{among}."
+        if kind in _FOUND:
+            yield from (
+                f"{name}: {line}." for line in map(reading.text, reading.listing(facts.get("cautions"))) if line
+            )
 
 
 def _evaluation(evaluation: Evaluation) -> Iterator[str]:

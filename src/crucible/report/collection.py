@@ -17,7 +17,7 @@ from crucible.report import _reading as reading
 from crucible.report.answers import sample_answers
 from crucible.report.cautions import cautions
 from crucible.report.findings import Evaluation
-from crucible.report.measurements import read_contrasts, read_evaluation, read_group_tests, read_groups
+from crucible.report.measurements import read_contrasts, read_evaluation, read_group_tests, read_groups, settle_units
 from crucible.report.results import DatasetFacts, LossPoint, Provenance, Results, Samples, Training
 from crucible.report.wording import SYNTHETIC
 
@@ -25,6 +25,9 @@ __all__ = ["SAMPLE_SIZE", "build_results"]
 
 SAMPLE_SIZE = 5
 """Items shown in full."""
+
+# What is shown of `assigns.provenance`: it may hold what the caller handed over, which a report never repeats.
+_RUN_FACTS = ("source", "experiment_hash", "started_at", "store", "platform")
 
 
 def build_results(context: Context, *, samples: int = SAMPLE_SIZE) -> dict[str, Any]:
@@ -42,6 +45,7 @@ def build_results(context: Context, *, samples: int = SAMPLE_SIZE) -> dict[str, 
     ]
     bench = reading.mapping(metrics.get("bench"))
     compared = read_groups(bench)
+    settle_units([*evaluations, *compared])
     data, datasets = _data(metrics.get("data"))
     training = _training(context, metrics, missing)
     made = [*(model.facts for model in training), *(evaluation.generation for evaluation in evaluations)]
@@ -179,10 +183,16 @@ def _synthetic(facts: list[dict[str, Any]]) -> bool | None:
 
 
 def _provenance(value: dict[str, Any], missing: list[str]) -> Provenance:
-    command = reading.text(value.pop("command", None))
+    command = reading.text(value.get("command"))
     if command is None:
         missing.append("No command was recorded that reproduces the run.")
-    versions = {name: str(version) for name, version in reading.mapping(value.pop("versions", None)).items()}
-    return Provenance(
-        command=command, seed=reading.whole(value.pop("seed", None)), versions=versions, facts=_flat(value)
-    )
+    versions = {
+        name: version for name, inner in reading.mapping(value.get("versions")).items() if (version := _word(inner))
+    }
+    facts = {name: found for name in _RUN_FACTS if (found := _word(value.get(name)))}
+    return Provenance(command=command, seed=reading.whole(value.get("seed")), versions=versions, facts=facts)
+
+
+def _word(value: object) -> str | None:
+    """Return text, or a number as text; nothing of what has parts."""
+    return str(value) if isinstance(value, (int, float)) else reading.text(value)

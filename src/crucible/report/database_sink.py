@@ -88,7 +88,7 @@ def _opened(context: Context, options: DatabaseOptions) -> Store:
         url = os.environ.get(options.url_env)
         if not url:
             raise StoreError(f"the environment variable {options.url_env} is not set; it names the store of the report")
-        return open_store(url)
+        return _named(options.url_env, url)
     kept = reading.text(reading.mapping(context.assigns.get("provenance")).get("store"))
     if kept is not None and "://" not in kept:
         folder = context.workspace.parent  # also where a run is resumed from another working directory
@@ -98,6 +98,14 @@ def _opened(context: Context, options: DatabaseOptions) -> Store:
         where = f"the run's store {kept} needs a password" if kept else "the run does not say where it is kept"
         raise StoreError(f"{where}; set {_ENVIRONMENT}, or name a variable that holds its URL in `url_env`")
     return open_store(url, create=False)
+
+
+def _named(variable: str, url: str) -> Store:
+    """Open the store that a variable holds; an error names the variable, which nobody could tell from its value."""
+    try:
+        return open_store(url)
+    except StoreError as error:
+        raise StoreError(f"the store that {variable} (url_env) names cannot be used: {error}") from None
 
 
 def _save(store: Store, run_id: str, delivery: Delivery) -> str:

@@ -18,6 +18,8 @@ from crucible.report.sink import SinkOptions
 __all__ = ["FileOptions", "FileSink"]
 
 _FOLDER = "report"
+_TRACE = "trace.json"  # the run writes it when it ends, over whatever is there
+_FOLDERS = ("train", "evaluate")  # of the stages; file systems that ignore case take `Train` for the same
 _MOST_BYTES = 200  # of one part of a path; file systems stop at 255, and an ending and a number come on top
 
 
@@ -46,6 +48,8 @@ class FileSink:
             yield "path", fault
         elif named and named not in formats:
             yield "path", f'"{options.path}" is a name for {named}, and this output is {", ".join(formats)}'
+        elif taken := _taken(self.place(options, "") or "", formats):
+            yield "path", f'"{options.path}" leads to {taken}, which the run itself writes; choose another path'
 
     def place(self, options: FileOptions, name: str) -> str | None:
         """Return the path in the run's folder, without the ending."""
@@ -81,6 +85,15 @@ def _fault(path: str) -> str | None:
     if path.endswith("/") or not parts or not stem(parts[-1]):
         return f'"{path}" has no letter or digit to name a file by'
     return None
+
+
+def _taken(place: str, formats: tuple[str, ...]) -> str | None:
+    """Return the file or folder of the run that a report would stand in the way of, or be overwritten by."""
+    first, *rest = (part.lower() for part in PurePosixPath(place).parts)
+    if rest:
+        return f"{first}/" if first in (*_FOLDERS, _TRACE) else None
+    names = [f"{first}.{EXTENSIONS[format_]}" for format_ in EXTENSIONS if format_ in formats]
+    return _TRACE if _TRACE in names else None
 
 
 def _format_of(path: str) -> str | None:

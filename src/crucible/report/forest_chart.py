@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 from crucible.ir import Interval
@@ -15,6 +16,8 @@ from crucible.report.results import Results
 __all__ = ["Estimate", "ForestAxis", "difference_estimates", "forest_chart", "score_estimates"]
 
 
+_MINUS = " \N{MINUS SIGN} "
+_END = sys.float_info.max
 _TEXT_LENGTH = len("100.0% (100.0% to 100.0%)")  # keeps the plots of several scores aligned
 
 
@@ -68,7 +71,7 @@ def difference_estimates(contrasts: list[Contrast]) -> list[Estimate]:
     """Return one row a contrast."""
     return [
         Estimate(
-            f"{contrast.treatment} \N{MINUS SIGN} {contrast.baseline}",
+            f"{contrast.treatment}{_MINUS}{contrast.baseline}",
             contrast.difference,
             contrast.interval,
             _difference(contrast),
@@ -115,7 +118,7 @@ def forest_chart(
     ticks = nice_ticks(low, high, target=5 if width >= NARROW else 4)
     is_narrow = width < NARROW
     labels = max(len(estimate.label) for estimate in estimates)
-    left = 24 if is_narrow else min(220, 20 + 7.3 * labels)
+    left = 24 if is_narrow else min(240, 20 + 7.8 * labels)
     right = 24 if is_narrow else 22 + 7.0 * max(_TEXT_LENGTH, *(len(estimate.text) for estimate in estimates))
     x = Scale(ticks[0], ticks[-1], left, width - right)
     pitch, top = (48, 18) if is_narrow else (32, 18)
@@ -150,8 +153,8 @@ def _extent(estimate: Estimate) -> list[float]:
 def _domain(values: list[float], axis: ForestAxis) -> tuple[float, float]:
     low, high = min(values), max(values)
     if axis.is_difference:
-        pad = 0.05 * (max(high, 0) - min(low, 0)) or 1.0
-        return min(low, 0) - pad, max(high, 0) + pad
+        pad = 0.05 * max(high, 0) - 0.05 * min(low, 0) or 1.0
+        return max(min(low, 0) - pad, -_END), min(max(high, 0) + pad, _END)
     if axis.unit == "fraction":
         return min(low, 0.0), max(high, 100.0)
     return low, high if high > low else low + 1
@@ -172,8 +175,8 @@ def _drawn_axis(ticks: list[float], x: Scale, rows: tuple[float, float], axis: F
 
 def _row(estimate: Estimate, x: Scale, y: float, factor: float, width: int) -> Markup:
     is_narrow = width < NARROW
-    longest = int((width - 20 if is_narrow else x.start - 16) / 7.0) - (len(estimate.text) if is_narrow else 0)
-    label = estimate.label if len(estimate.label) <= longest else estimate.label[: max(longest - 1, 3)] + "…"
+    longest = int((width - 20 if is_narrow else x.start - 16) / 7.7) - (len(estimate.text) if is_narrow else 0)
+    label = _shortened(estimate.label, longest)
     middle = y + (30 if is_narrow else 12)
     words = y + 10 if is_narrow else middle + 4.5
     start, end = (10, width - 10) if is_narrow else (x.start - 12, width - 4)
@@ -189,3 +192,17 @@ def _row(estimate: Estimate, x: Scale, y: float, factor: float, width: int) -> M
         class_ = "estimate hollow" if estimate.is_hollow else "estimate"
         parts.append(element("circle", cx=x(factor * estimate.value), cy=middle, r=5, class_=class_))
     return element("g", *parts, aria_hidden="true")
+
+
+def _shortened(label: str, longest: int) -> str:
+    """Return a label without its middle, since names of models differ at their ends; of a difference both names."""
+    if len(label) <= longest:
+        return label
+    treatment, minus, baseline = label.partition(_MINUS)
+    if not minus:
+        kept = max(longest - 1, 4)
+        return f"{label[: (kept + 1) // 2]}…{label[len(label) - kept // 2 :]}"
+    room = longest - len(_MINUS)
+    first = max(room // 2, room - len(baseline))
+    shown = _shortened(treatment, first)
+    return f"{shown}{_MINUS}{_shortened(baseline, room - len(shown))}"

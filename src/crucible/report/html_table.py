@@ -8,6 +8,9 @@ from crucible.report.table import Cell, Column, Row, Table
 __all__ = ["bullets", "html_table"]
 
 
+_LONG_WORD = 16
+
+
 def html_table(table: Table) -> Markup:
     """Return the table with its notes.
 
@@ -20,7 +23,7 @@ def html_table(table: Table) -> Markup:
             element("span", column.note, class_="note") if column.note else Markup(),
             scope="col",
             role="columnheader",
-            class_="number" if column.is_number else None,
+            class_=_head_class(column),
         )
         for column in table.columns
     ]
@@ -35,6 +38,12 @@ def html_table(table: Table) -> Markup:
     )
     class_ = "table stacked" if _is_wide(table) else "table"
     return element("div", drawn, *([bullets(list(table.notes))] if table.notes else []), class_=class_)
+
+
+def _head_class(column: Column) -> str | None:
+    """Return the class of a heading: one with a long word, such as a model's name, may break inside of it."""
+    is_long = any(len(word) > _LONG_WORD for word in f"{column.heading} {column.note}".split())
+    return " ".join([*(["number"] if column.is_number else []), *(["long"] if is_long else [])]) or None
 
 
 def _is_wide(table: Table) -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from crucible.ir import Interval
 from crucible.report import _reading as reading
 from crucible.report import verdict
-from crucible.report.findings import Contrast, Effect, Evaluation, GroupTest, OtherTest, Score, Side, Unit
+from crucible.report.findings import Contrast, Effect, Evaluation, GroupTest, OtherTest, Score, Side
 from crucible.report.titles import test_title
 
-__all__ = ["read_contrasts", "read_evaluation", "read_group_tests", "read_groups"]
+__all__ = ["read_contrasts", "read_evaluation", "read_group_tests", "read_groups", "settle_units"]
 
 _FRACTIONS = frozenset({"exact_match", "schema_compliance", "field_f1", "number_match"})
+_SHARE_METHOD = "wilson"  # what `stats.wilson` calls itself; it takes successes and trials, nothing else
 _COUNT_KEYS = ("attempted", "scored", "failed", "skipped")
 
 
@@ -25,43 +27,68 @@ def read_evaluation(label: str, value: object, generation: object = None) -> Eva
 def _score(name: str, value: dict[str, Any]) -> Score:
     interval = reading.interval(value.get("interval"))
     counts = {key: reading.whole(value.get(key)) for key in _COUNT_KEYS}
-    is_fraction = name in _FRACTIONS or (interval is not None and "wilson" in interval.method.lower())
-    unit: Unit = "fraction" if is_fraction else "value"
+    mean = reading.real(value.get("mean"))
     return Score(
         scorer=name,
-        mean=reading.real(value.get("mean")),
+        mean=mean,
         interval=interval,
         failures=reading.text(value.get("failures")),
-        unit=unit,
+        unit="fraction" if _is_proportion(name, mean, interval) else "value",
         **counts,
     )
+
+
+def _is_proportion(name: str, mean: float | None, interval: Interval | None) -> bool:
+    """Return whether a score is a share: one of those that are, or estimated as one, with a mean of 0 to 1.
+
+    Neither a name nor the word "Wilson" makes percentages of numbers that are none.
+    """
+    if interval is not None and interval.method.lower().startswith(_SHARE_METHOD):
+        return _in_range(mean) and _in_range(interval.low) and _in_range(interval.high)
+    return name in _FRACTIONS and _in_range(mean)
+
+
+def _in_range(value: float | None) -> bool:
+    return value is None or 0 <= value <= 1
+
+
+def settle_units(evaluations: list[Evaluation]) -> None:
+    """Let the scores of one scorer agree, since they stand in one column.
+
+    Where one is no share none is; one of which nothing is known, such as a single item without interval, follows.
+    """
+    scores = [score for evaluation in evaluations for score in evaluation.scores]
+    shares = {score.scorer for score in scores if score.unit == "fraction"}
+    plain = {
+        score.scorer
+        for score in scores
+        if score.unit == "value" and (score.interval is not None or not _in_range(score.mean))
+    }
+    for score in scores:
+        score.unit = "fraction" if score.scorer in shares - plain else "value"
 
 
 def read_groups(bench: dict[str, Any]) -> list[Evaluation]:
     """Return the groups of scores of the metric `bench`, each with its mean, as if each had been evaluated."""
     groups = {label: reading.mapping(value) for label, value in reading.mapping(bench.get("groups")).items()}
-    intervals = [found for value in groups.values() if (found := reading.interval(value.get("interval"))) is not None]
-    is_fraction = bool(intervals) and all("wilson" in interval.method.lower() for interval in intervals)
     scorer = reading.text(bench.get("metric")) or "score"
     policy = reading.text(bench.get("failures"))
-    return [
-        Evaluation(label, [_group_score(scorer, value, policy, "fraction" if is_fraction else "value")])
-        for label, value in groups.items()
-    ]
+    return [Evaluation(label, [_group_score(scorer, value, policy)]) for label, value in groups.items()]
 
 
-def _group_score(scorer: str, value: dict[str, Any], policy: str | None, unit: Unit) -> Score:
+def _group_score(scorer: str, value: dict[str, Any], policy: str | None) -> Score:
     n, failed = reading.whole(value.get("n")), reading.whole(value.get("failed"))
     scored = n if n is None or policy != "zero" else n - (failed or 0)  # under `zero` the failed ones are among the n
+    mean, interval = reading.real(value.get("mean")), reading.interval(value.get("interval"))
     return Score(
         scorer=scorer,
-        mean=reading.real(value.get("mean")),
-        interval=reading.interval(value.get("interval")),
+        mean=mean,
+        interval=interval,
         attempted=None if scored is None else scored + (failed or 0),
         scored=scored,
         failed=failed,
         failures=policy,
-        unit=unit,
+        unit="fraction" if _is_proportion(scorer, mean, interval) else "value",
     )
 
 
@@ -112,7 +139,10 @@ def _contrast(value: dict[str, Any], bench: dict[str, Any], evaluations: list[Ev
     baseline = reading.text(value.get("baseline")) or "baseline"
     treatment = reading.text(value.get("treatment")) or "treatment"
     scores = [verdict.find_score(evaluations, label, metric) for label in (baseline, treatment)]
-    is_fraction = metric in _FRACTIONS or any(score is not None and score.unit == "fraction" for score in scores)
+    units = {score.unit for score in scores if score is not None}
+    means = [reading.real(value.get(f"{side}_mean")) for side in ("baseline", "treatment")]
+    is_share = units == {"fraction"} or (not units and metric in _FRACTIONS)
+    is_fraction = is_share and all(mean is None or 0 <= mean <= 1 for mean in means)
     alpha = reading.real(value.get("alpha"))
     counts = {
         name: found

@@ -216,4 +216,5 @@ def _studentised(shift: FloatArray, error: FloatArray, largest: FloatArray) -> F
     import numpy as np
 
     flat = error <= 1e-13 * largest  # what looks like spread is rounding
-    return np.where(flat, np.inf, shift / np.where(flat, 1.0, error))
+    with np.errstate(over="ignore"):  # beyond the largest double it is infinite, as without spread
+        return np.where(flat, np.inf, shift / np.where(flat, 1.0, error))

@@ -5,6 +5,7 @@ A test that does not apply is a value that says why, beside those that do; nothi
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -14,9 +15,11 @@ from crucible.stats.bootstrap import bootstrap_independent, bootstrap_paired
 from crucible.stats.effect_named import effect_named
 from crucible.stats.independent import INDEPENDENT_TESTS, compare
 from crucible.stats.names import TEST_TITLES
-from crucible.stats.omnibus import VARIANCE_EFFECTS
+from crucible.stats.omnibus import OMNIBUS_TESTS, VARIANCE_EFFECTS
+from crucible.stats.pair_by_groups import pair_by_groups
 from crucible.stats.paired import NEED_SPREAD, PAIRED_TESTS, compare_paired
 from crucible.stats.result import TestResult
+from crucible.stats.sample import independent_columns
 from crucible.stats.sides import SideScores
 
 __all__ = ["PAIR_TESTS", "NotTested", "Plan", "Sides", "contrast", "untested"]
@@ -74,6 +77,7 @@ class Sides(msgspec.Struct, frozen=True):
         metric: What the scores are called.
         scores: Of both, by item id.
         paired: Whether the scores of one id belong to the same item.
+        is_share: Whether scores that are all 0 or 1 are right or wrong; False: they are numbers that happen to be.
     """
 
     baseline: str
@@ -81,6 +85,7 @@ class Sides(msgspec.Struct, frozen=True):
     metric: str
     scores: SideScores
     paired: bool
+    is_share: bool = True
 
     @property
     def n(self) -> int:
@@ -89,11 +94,14 @@ class Sides(msgspec.Struct, frozen=True):
 
 
 def contrast(sides: Sides, plan: Plan) -> list[TestResult | NotTested]:
-    """Return what each test of the plan says about two columns, in the plan's order; all are of `PAIR_TESTS`."""
+    """Return what each test of the plan says about two columns, in the plan's order.
+
+    A test of all groups at once is made where these two are all groups there are; see `pair_by_groups`.
+    """
     results: list[TestResult | NotTested] = []
     for test in plan.tests:
         try:
-            result = _test(test, sides, plan, is_first=not results)
+            result = _finite(_test(test, sides, plan, is_first=not results))
         except StatsError as error:
             results.append(NotTested(test, str(error)))
             continue
@@ -113,11 +121,13 @@ def _test(test: str, sides: Sides, plan: Plan, *, is_first: bool) -> TestResult:
     rates = {"alpha": plan.alpha, "level": plan.level}
     draws = {"resamples": plan.resamples, "seed": plan.seed}
     name = (_PAIRED_MEANING if sides.paired else _INDEPENDENT_MEANING).get(test, test)
+    if name in OMNIBUS_TESTS:
+        return _of_groups(name, sides, plan)
     if not sides.paired and name in INDEPENDENT_TESTS:
         x, y = list(base.values()), list(treated.values())
         if name == "bootstrap_independent":
             return bootstrap_independent(x, y, **rates, **draws)
-        return compare(x, y, test=name, **rates)
+        return compare(x, y, test=name, is_share=sides.is_share, **rates)
     if name not in PAIRED_TESTS:
         raise StatsError(f"not applicable: {TEST_TITLES[name]} is for different items, both columns are of the same")
     if not sides.paired:
@@ -126,7 +136,25 @@ def _test(test: str, sides: Sides, plan: Plan, *, is_first: bool) -> TestResult:
         raise DegenerateSample("all differences are 0: there is nothing to test")
     if name == "bootstrap" and base != treated:
         return bootstrap_paired(base, treated, **rates, **draws)
-    return compare_paired(base, treated, test=name, **rates)
+    return compare_paired(base, treated, test=name, is_share=sides.is_share, **rates)
+
+
+def _of_groups(name: str, sides: Sides, plan: Plan) -> TestResult:
+    if sides.paired:
+        raise StatsError(f"not applicable: {TEST_TITLES[name]} does not compare two columns of the same items")
+    if name == "friedman":
+        raise StatsError("not applicable: 2 groups; Friedman's test needs 3, a paired test compares 2")
+    columns = independent_columns(list(sides.scores.baseline.values()), list(sides.scores.treatment.values()))
+    return pair_by_groups(name, columns, effect=plan.effect, alpha=plan.alpha, level=plan.level)
+
+
+def _finite(result: TestResult) -> TestResult:
+    """Return a result whose numbers are numbers; scores that are too far apart in size overflow on the way."""
+    intervals = [one for one in (result.interval, result.effect.interval) if one is not None]
+    numbers = (result.statistic, result.p, result.difference, result.effect.value)
+    if all(map(math.isfinite, (*numbers, *(limit for one in intervals for limit in (one.low, one.high))))):
+        return result
+    raise StatsError(f"{TEST_TITLES[result.name]} gives no finite numbers for scores of this size: rescale the scores")
 
 
 def _by_position(sides: Sides, name: str) -> tuple[dict[str, float], dict[str, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crucible.errors import StatsError
-from crucible.stats.effect import Moments, cohens_d, cohens_dz, hedges_g, pooled_cohens_d
+from crucible.stats.effect import Moments, cohens_d, cohens_dz, hedges_g, pooled_cohens_d, pooled_hedges_g
 from crucible.stats.names import TEST_TITLES
 from crucible.stats.rank import rank_biserial, rank_biserial_paired
 from crucible.stats.result import Effect
@@ -30,6 +30,9 @@ EFFECTS_OF_TESTS = {
     "student": _BY_MEANS,
     "mannwhitney": _BY_MEANS,
     "bootstrap_independent": _BY_MEANS,
+    "anova": ("eta_squared", *_BY_MEANS),
+    "welch_anova": ("eta_squared", *_BY_MEANS),
+    "kruskal": ("epsilon_squared", *_BY_MEANS),
 }
 """Effect sizes that go with each test; the first one is given unless another is asked for."""
 
@@ -75,8 +78,8 @@ def _independent(name: str, test: str, x: FloatArray, y: FloatArray, level: floa
     if name == "rank_biserial":
         return rank_biserial(x, y)
     base, treated = (moments(column, largest=float(abs(column).max())) for column in (x, y))
-    if test == "student":
-        return pooled_cohens_d(base, treated, level=level)
+    if test in ("student", "anova"):
+        return (pooled_cohens_d if name == "cohens_d" else pooled_hedges_g)(base, treated, level=level)
     df = _welch_df(base, treated)
     return (cohens_d if name == "cohens_d" else hedges_g)(base, treated, df=df, level=level)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from crucible.errors import StatsError
 from crucible.ir import did_you_mean
-from crucible.stats.column import Column
+from crucible.stats.column import Column, are_shares
 from crucible.stats.contrast import PAIR_TESTS, NotTested, Plan, Sides, contrast, untested
 from crucible.stats.extra import needs_stats
 from crucible.stats.family import Contrasted, family
@@ -87,12 +87,14 @@ def compare_columns(
         bare = ", ".join(column.label for column in columns if not column.by_item)
         raise StatsError(f"some groups are by item and these are not: {bare}; give items for all groups, or for none")
     values = {column.label: values_of(column.outcomes, policy, column.label) for column in columns}
-    summaries = tuple(summarised(column, values[column.label], plan.level) for column in columns)
+    is_share = are_shares(columns)
+    summaries = tuple(summarised(one, values[one.label], plan.level, is_share=is_share) for one in columns)
     if len(columns) < 2:
         alone = f'one group, "{columns[0].label}"' if columns else "no groups"
         return GroupComparison(summaries, not_tested=f"{alone}: a comparison needs two")
-    pairwise = msgspec.structs.replace(plan, tests=tuple(t for t in plan.tests if t in PAIR_TESTS) or ("auto",))
-    sides = [_sides(by_label[a], by_label[b], policy, metric) for a, b in pairs]
+    tests = plan.tests if len(columns) == 2 else tuple(t for t in plan.tests if t in PAIR_TESTS)
+    pairwise = msgspec.structs.replace(plan, tests=tests or ("auto",))
+    sides = [_sides((by_label[a], by_label[b]), policy, metric, is_share=is_share) for a, b in pairs]
     results = [
         contrast(side, pairwise) if isinstance(side, Sides) else untested(pairwise, side.reason) for side in sides
     ]
@@ -114,16 +116,17 @@ class _Unpaired(msgspec.Struct, frozen=True):
     reason: str
 
 
-def _sides(base: Column, treated: Column, policy: FailurePolicy, metric: str) -> Sides | _Unpaired:
+def _sides(columns: tuple[Column, Column], policy: FailurePolicy, metric: str, *, is_share: bool) -> Sides | _Unpaired:
+    base, treated = columns
     names = (base.label, treated.label)
     if not (base.by_item and base.outcomes.keys() & treated.outcomes.keys()):
         scores = unpaired_scores(base.outcomes, treated.outcomes, policy, names)
-        return Sides(*names, metric, scores, paired=False)
+        return Sides(*names, metric, scores, paired=False, is_share=is_share)
     try:
         scores = pair_scores(base.outcomes, treated.outcomes, policy, names)
     except StatsError as error:
         return _Unpaired(Sides(*names, metric, SideScores({}, {}, {}, ""), paired=True), str(error))
-    return Sides(*names, metric, scores, paired=True)
+    return Sides(*names, metric, scores, paired=True, is_share=is_share)
 
 
 def _all_at_once(columns: Sequence[Column], values: Values, plan: Plan, metric: str) -> tuple[Omnibus | NotTested, ...]:

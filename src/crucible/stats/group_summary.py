@@ -11,7 +11,6 @@ from crucible.ir import Failed, Interval
 from crucible.stats.column import Column
 from crucible.stats.mean import mean_interval
 from crucible.stats.proportion import wilson
-from crucible.stats.sample import is_binary
 
 __all__ = ["GroupSummary", "summarised"]
 
@@ -25,7 +24,7 @@ class GroupSummary(msgspec.Struct, frozen=True):
         failed: Items that were measured without success.
         mean: Arithmetic mean; None without scores.
         std: Standard deviation, divisor n - 1; None below two scores.
-        interval: Of the mean: Wilson's where every score is 0 or 1, Student's t otherwise; None where none can be had.
+        interval: Of the mean: Wilson's where the groups are shares, Student's t otherwise; None where none can be had.
         note: Why there is no interval; empty if there is one.
     """
 
@@ -38,13 +37,14 @@ class GroupSummary(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-def summarised(column: Column, values: Mapping[str, float], level: float) -> GroupSummary:
+def summarised(column: Column, values: Mapping[str, float], level: float, *, is_share: bool) -> GroupSummary:
     """Return the summary of a column.
 
     Args:
         column: What was measured.
         values: Its scores by item, after the policy for failures.
         level: Coverage that the interval aims at.
+        is_share: Whether the mean is a share of successes; see `column.are_shares`.
     """
     import numpy as np
 
@@ -52,7 +52,7 @@ def summarised(column: Column, values: Mapping[str, float], level: float) -> Gro
     n = len(scores)
     interval, note = None, ""
     try:
-        interval = wilson(int(scores.sum()), n, level=level) if is_binary(scores) else mean_interval(scores, level)
+        interval = wilson(int(scores.sum()), n, level=level) if is_share else mean_interval(scores, level)
     except StatsError as error:
         note = str(error)
     return GroupSummary(

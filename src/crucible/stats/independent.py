@@ -36,7 +36,13 @@ _INDEPENDENT = "all scores are independent of each other: no item is in both col
 
 @needs_stats
 def compare(
-    baseline: Scores, treatment: Scores, *, test: str = "auto", alpha: float = 0.05, level: float = 0.95
+    baseline: Scores,
+    treatment: Scores,
+    *,
+    test: str = "auto",
+    alpha: float = 0.05,
+    level: float = 0.95,
+    is_share: bool = True,
 ) -> TestResult:
     """Compare two columns of scores: independent samples, or the same items where both are mappings by id.
 
@@ -49,6 +55,8 @@ def compare(
         test: `auto`, or one of `INDEPENDENT_TESTS` (for mappings `PAIRED_TESTS`) or an alias, to force a test.
         alpha: Type-I error rate of the verdict.
         level: Level of the intervals.
+        is_share: Whether scores that are all 0 or 1 are right or wrong; False: numbers, such as counts, of which these
+            happen to be 0 or 1.
 
     Returns:
         The result; its difference and effect are treatment minus baseline.
@@ -59,7 +67,7 @@ def compare(
         DegenerateSample: Neither column varies, and the scores are not all 0 or 1.
     """
     if is_by_id(baseline) or is_by_id(treatment):
-        return compare_paired(baseline, treatment, test=test, alpha=alpha, level=level)
+        return compare_paired(baseline, treatment, test=test, alpha=alpha, level=level, is_share=is_share)
     check_rates(alpha, level)
     x, y = independent_columns(baseline, treatment)  # (n,), (m,)
     name = _MEANT.get(canonical_test(test), canonical_test(test))
@@ -70,14 +78,20 @@ def compare(
         )
     why = "named by the caller"
     if name == "auto":
-        binary = is_binary(x, y)
-        name = "fisher" if binary else "welch"
-        why = f"chosen because {'every score is' if binary else 'the scores are not all'} 0 or 1"
+        name, why = _choose(x, y, is_share=is_share)
     if name == "bootstrap_independent":
         return bootstrap_independent(x, y, alpha=alpha, level=level)
     if name == "mannwhitney":
         return mann_whitney(_welch(x, y, why, alpha, level), x, y, why)
     return {"fisher": _fisher, "student": _student, "welch": _welch}[name](x, y, why, alpha, level)
+
+
+def _choose(x: FloatArray, y: FloatArray, *, is_share: bool) -> tuple[str, str]:
+    if not is_binary(x, y):
+        return "welch", "chosen because the scores are not all 0 or 1"
+    if is_share:
+        return "fisher", "chosen because every score is 0 or 1"
+    return "welch", "chosen because the scores are numbers, of which these happen to be 0 or 1"
 
 
 def _fisher(x: FloatArray, y: FloatArray, why: str, alpha: float, level: float) -> TestResult:

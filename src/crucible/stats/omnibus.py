@@ -5,6 +5,7 @@ An omnibus test says that some groups differ, not which: that is for the correct
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -83,7 +84,9 @@ class Omnibus(msgspec.Struct, frozen=True, kw_only=True):
         )
         where = f"between {len(self.groups)} groups in {self.metric}: {test}"
         if self.verdict is Verdict.DIFFERENCE:
-            parts = [f"A difference was found {where}", "which groups differ is for the comparisons of pairs to say"]
+            parts = [f"A difference was found {where}"]
+            if len(self.groups) > 2:
+                parts.append("which groups differ is for the comparisons of pairs to say")
         else:
             parts = [f"No difference found {where}", "this is no proof that the groups are equal"]
         return "; ".join([*parts, self.failures] if self.failures else parts) + "."
@@ -130,6 +133,8 @@ def omnibus_test(
         kind = "groups of the same items: use friedman" if paired else "groups of different items: use kruskal"
         raise StatsError(f"not applicable: {TEST_TITLES[name]} is not for {kind}")
     found = OMNIBUS[name](columns, level)
+    if not all(map(math.isfinite, (found.statistic, found.p, found.effect.value))):
+        raise StatsError(f"{TEST_TITLES[name]} gives no finite numbers for scores of this size: rescale the scores")
     size, note = _effect(found, columns, effect)
     return Omnibus(
         name=name,

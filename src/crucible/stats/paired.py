@@ -39,7 +39,13 @@ _SAME_ITEMS = "the two scores of a pair belong to the same item, and the items a
 
 @needs_stats
 def compare_paired(
-    baseline: Scores, treatment: Scores, *, test: str = "auto", alpha: float = 0.05, level: float = 0.95
+    baseline: Scores,
+    treatment: Scores,
+    *,
+    test: str = "auto",
+    alpha: float = 0.05,
+    level: float = 0.95,
+    is_share: bool = True,
 ) -> TestResult:
     """Compare two columns of scores that belong to the same items.
 
@@ -53,6 +59,8 @@ def compare_paired(
         test: `auto`, or one of `PAIRED_TESTS` or an alias of it, to force a test.
         alpha: Type-I error rate of the verdict.
         level: Level of the intervals.
+        is_share: Whether scores that are all 0 or 1 are right or wrong; False: numbers, such as counts, of which these
+            happen to be 0 or 1.
 
     Returns:
         The result; its difference and effect are treatment minus baseline.
@@ -70,10 +78,10 @@ def compare_paired(
         raise StatsError(f'test "{test}" is not available for paired scores; available: {", ".join(PAIRED_TESTS)}')
     why = "named by the caller"
     if name == "auto":
-        name, why = _choose(x, y)
+        name, why = _choose(x, y, is_share=is_share)
     elif name in NEED_SPREAD and bool((x == y).all()):
         why = f"in place of the {TEST_TITLES[name]} that was asked for, which cannot be made: all differences are 0"
-        name = _choose(x, y)[0]
+        name = _choose(x, y, is_share=is_share)[0]
     if name == "mcnemar":
         return _mcnemar_columns(x, y, why, alpha, level)
     if name == "bootstrap":
@@ -110,11 +118,13 @@ def mcnemar(
     return _mcnemar((baseline_only, treatment_only, pairs), "called by name", alpha, level)
 
 
-def _choose(x: FloatArray, y: FloatArray) -> tuple[str, str]:
-    if is_binary(x, y):
+def _choose(x: FloatArray, y: FloatArray, *, is_share: bool) -> tuple[str, str]:
+    if is_share and is_binary(x, y):
         return "mcnemar", "chosen because every score is 0 or 1"
     if bool((x == y).all()):
         return "sign", "chosen because all differences are 0, so that no test of means can be made"
+    if is_binary(x, y):
+        return "paired_ttest", "chosen because the scores are numbers, of which these happen to be 0 or 1"
     return "paired_ttest", "chosen because the scores are not all 0 or 1"
 
 

@@ -25,7 +25,7 @@ _KNOWN_OPTIONS = ("seed",)
 def refusals(options: BenchOptions, stats: StatsConfig | None) -> Problems:
     """Return what the document asks for and this stage cannot do, as (path, message)."""
     are_pairs = options.source in (None, "scores")
-    found = [*_source(options), *_options("options", options.options)]
+    found = [*_source(options), *_asked_twice(options), *_options("options", options.options)]
     if options.tests == ():
         found.append(("tests", "must name at least one test, or be left out"))
     found += _tests("tests", options.tests or (), are_pairs=are_pairs)
@@ -65,6 +65,21 @@ def _source(options: BenchOptions) -> Problems:
         if contrast.metric is not None:
             found.append((f"contrasts[{i}].metric", "is for data_source: scores; groups have one score each"))
     return found + (_metrics(options) if source == "metrics" else [])
+
+
+def _asked_twice(options: BenchOptions) -> Problems:
+    """Return contrasts of a pair that another one compares on the same metric; the order of the pair is no matter."""
+    found: Problems = []
+    first: dict[tuple[frozenset[str], str], int] = {}
+    for i, contrast in enumerate(options.contrasts or ()):
+        question = (frozenset((contrast.baseline, contrast.treatment)), options.metric_of(contrast))
+        if (j := first.setdefault(question, i)) != i:
+            message = (
+                f"contrasts[{i}] asks what contrasts[{j}] asks: the same pair on the same metric, which would be "
+                "corrected for as two questions; leave one out"
+            )
+            found.append((f"contrasts[{i}]", message))
+    return found
 
 
 def _metrics(options: BenchOptions) -> Problems:

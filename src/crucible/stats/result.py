@@ -27,7 +27,7 @@ class Verdict(StrEnum):
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """A size of effect, positive where the treatment scores higher.
+    """A size of effect, positive where the treatment scores higher; a share of the variance has no direction.
 
     Args:
         name: Such as `cohens_g` or `hedges_g`.

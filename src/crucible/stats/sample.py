@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
-from crucible.errors import StatsError, TooFewSamples
+from crucible.errors import DegenerateSample, StatsError, TooFewSamples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,7 @@ Scores: TypeAlias = Iterable[Any] | Mapping[Any, Any]
 """A column of finite numbers or booleans, or a mapping of them by item id."""
 
 _LARGEST = 1e150  # a square of it is still a finite double
+_SMALLEST = 1e-140  # so is the square of what differs in the 13th digit of it
 
 
 def check_rates(alpha: float, level: float) -> None:
@@ -146,6 +147,11 @@ def _column(scores: Scores, name: str, ids: list[Any] | None = None) -> FloatArr
         if np.isfinite(value):
             raise StatsError(f"{place} is {value}, too large to square: rescale the scores")
         raise StatsError(f"{place} is {value} ({len(bad)} such): drop the item, or give it a score, before comparing")
+    largest = float(np.abs(values).max()) if len(values) else 0.0
+    if 0.0 < largest < _SMALLEST:
+        raise DegenerateSample(
+            f"no score of {name} exceeds {largest:.3g}, too small to square: rescale the scores, or take logarithms"
+        )
     return values
 
 
@@ -158,5 +164,7 @@ def _number(value: Any, place: str) -> float:
         raise StatsError(f"{place} is {value!r}, expected a number; drop the item, or give it a score")
     try:
         return float(value)
-    except (OverflowError, TypeError, ValueError) as error:
+    except OverflowError as error:
+        raise StatsError(f"{place} is an integer beyond 1e308, too large to compute with: rescale it") from error
+    except (TypeError, ValueError) as error:
         raise StatsError(f"{place} is {value!r}, expected a number") from error

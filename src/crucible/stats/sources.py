@@ -23,6 +23,7 @@ BENCH_DATA = "bench_data"
 """Assign that holds groups: label to values, or rows of group, value and, for pairs, item."""
 
 _SCORE_KEYS = ("score", "accuracy", "loss")
+_RIGHT_OR_WRONG = ("score", "accuracy")  # where all of them are 0 or 1
 Entries = dict[str, list[tuple[str | None, float | None]]]
 
 
@@ -99,7 +100,8 @@ def _from_outputs(outputs: Sequence[Mapping[str, Any]], group_by: str, asked: st
         label = _label(output[group_by], f"outputs[{i}].{group_by}")
         value = _number(output.get(key), f"outputs[{i}].{key}")
         entries.setdefault(label, []).append((item, value))
-    return Groups(_columns(entries, "outputs"), key, left_out=left_out)
+    columns = _columns(entries, "outputs", is_right_or_wrong=key in _RIGHT_OR_WRONG)
+    return Groups(columns, key, left_out=left_out)
 
 
 def _score_key(grouped: Iterable[tuple[int, Mapping[str, Any]]]) -> str:
@@ -137,21 +139,28 @@ def _values(values: object, place: str) -> list[tuple[str | None, float | None]]
     if _is_list(values):
         return [(None, _number(value, f"{place}[{i}]")) for i, value in enumerate(values)]
     if isinstance(values, bool | int | float):
-        return [(None, float(values))]
+        return [(None, _number(values, place))]
     hint = f"; it holds: {', '.join(map(str, values))}" if _is_mapping(values) else ""
     raise ContractError(f"{place}: expected a list of numbers, got a {type(values).__name__}{hint}")
 
 
-def _columns(entries: Entries, place: str) -> tuple[Column, ...]:
+def _columns(entries: Entries, place: str, *, is_right_or_wrong: bool = False) -> tuple[Column, ...]:
     try:
-        return tuple(column_of_entries(label, found) for label, found in entries.items())
+        return tuple(
+            column_of_entries(label, found, is_right_or_wrong=is_right_or_wrong) for label, found in entries.items()
+        )
     except StatsError as error:
         raise ContractError(f"{place}: {error}") from error
 
 
 def _number(value: object, place: str) -> float | None:
-    if value is None or isinstance(value, bool | int | float):
-        return None if value is None else float(value)
+    if value is None or isinstance(value, bool):  # a truth value stays one: it is no count
+        return value
+    if isinstance(value, int | float):
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ContractError(f"{place}: an integer beyond 1e308 is too large to compute with; rescale") from error
     raise ContractError(f"{place}: expected a number, or null for a failed measurement, got {value!r}")
 
 

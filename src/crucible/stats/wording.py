@@ -25,7 +25,7 @@ def show_number(value: float, decimals: int | None, *, signed: bool = False) -> 
 
 
 def show_p(p: float, alpha: float | None = None) -> str:
-    """Return a p-value such as `p = 0.0312`, `p < 0.0001` or `p = 1`; never 0, never rounded across `alpha`.
+    """Return a p-value such as `p = 0.0312`, `p < 0.0001` or `p = 1`; never 0, and always on its side of `alpha`.
 
     Args:
         p: 0 to 1.
@@ -33,13 +33,20 @@ def show_p(p: float, alpha: float | None = None) -> str:
     """
     if p >= 0.99995:
         return "p = 1"
-    shown = max(0.0001, round(p, 4))
-    if alpha is None or (p < alpha) == (shown < alpha):
-        return f"p = {p:.4f}" if p >= 0.0001 else "p < 0.0001"
     if p < 0.0001:
-        return f"p = {p:.3g}" if (float(f"{p:.3g}") < alpha) == (p < alpha) else f"p = {p!r}"
+        return "p < 0.0001" if alpha is None or alpha >= 0.0001 else _show_small(p, alpha)
+    if alpha is None or (p < alpha) == (round(p, 4) < alpha):
+        return f"p = {p:.4f}"
     places = next((n for n in range(5, 16) if (round(p, n) < alpha) == (p < alpha)), None)
     return f"p = {p!r}" if places is None else f"p = {p:.{max(places, 8)}f}".rstrip("0")
+
+
+def _show_small(p: float, alpha: float) -> str:
+    """Return a p-value that `p < 0.0001` would not tell from its threshold."""
+    if p < 1e-300:
+        return "p < 1e-300" if alpha >= 1e-300 else f"p = {p!r}"
+    shown = f"{p:.1e}"
+    return f"p = {shown}" if (float(shown) < alpha) == (p < alpha) else f"p = {p!r}"
 
 
 def show_percent(level: float) -> str:

@@ -8,7 +8,7 @@ from crucible.store.codec import decode, encode, storable
 from crucible.store.happened import EventRow, Happened, PointRow, TraceRow
 from crucible.store.heartbeat import Heartbeat
 from crucible.store.lineage import ArtifactInput, StoredArtifact
-from crucible.store.opening import Store, open_store
+from crucible.store.opening import Store, open_store, shown_location
 from crucible.store.owner import Owner
 from crucible.store.query import MetricFilter, RunQuery, metric_at
 from crucible.store.records import RunComparison, StoredChain, StoredEvent, StoredReport, StoredRun
@@ -18,6 +18,7 @@ from crucible.store.runs import RunRepository
 from crucible.store.telemetry import TelemetryRepository
 from crucible.store.timeline import TimelineEntry
 from crucible.store.traces import TraceRepository
+from crucible.store.workspaces import require_run_id
 
 __all__ = [
     "ArtifactInput",
@@ -47,5 +48,7 @@ __all__ = [
     "encode",
     "metric_at",
     "open_store",
+    "require_run_id",
+    "shown_location",
     "storable",
 ]

@@ -29,7 +29,7 @@ from crucible.store.telemetry import TelemetryRepository
 from crucible.store.traces import TraceRepository
 from crucible.store.workspaces import make_workspace
 
-__all__ = ["DEFAULT_FOLDER", "ENVIRONMENT", "FILE_NAME", "Store", "open_store"]
+__all__ = ["DEFAULT_FOLDER", "ENVIRONMENT", "FILE_NAME", "Store", "open_store", "shown_location"]
 
 ENVIRONMENT = "CRUCIBLE_STORE"
 DEFAULT_FOLDER = ".crucible"
@@ -159,7 +159,7 @@ def _open_folder(folder: Path, *, create: bool) -> _Found:
 def _open_server(text: str) -> _Found:
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
         raise StoreError(f"the store's URL cannot be read; {_EXPECTED}") from error
     if url.drivername not in _POSTGRES:
         raise StoreError(f'a store cannot live at "{url.drivername}://…"; {_EXPECTED}')
@@ -177,6 +177,17 @@ def _open_server(text: str) -> _Found:
 
 
 _EXPECTED = f"expected a folder, or postgresql://user:password@host/database (--store or {ENVIRONMENT})"
+
+
+def shown_location(url_or_path: str | Path) -> str:
+    """Return what opens a store as it may be printed and kept: a URL without its password, a folder as it is."""
+    text = str(url_or_path)
+    if "://" not in text:
+        return text
+    try:
+        return _shown(make_url(text))
+    except (ArgumentError, ValueError):
+        return text.partition("://")[0] + "://…"
 
 
 def _shown(url: URL) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from crucible.errors import StoreError
 from crucible.store import tables
@@ -75,6 +75,11 @@ class RunOwnership(PartOfRuns):
                     f"run {run.run_id} is still running (process {run.owner.pid} on {run.owner.host}); "
                     "wait for it, or stop that process first"
                 )
+            stood = connection.execute(
+                select(_runs.c.finished_at, _runs.c.failure_json).where(_runs.c.run_id == run.run_id)
+            ).one()
+            status = "interrupted" if run.status == "running" else run.status  # whoever was forced out is shut out
+            before = {"status": status, "finished_at": stood.finished_at, "failure_json": stood.failure_json}
             _close_stages(connection, run)
             owner = current_owner()
             change = {
@@ -89,8 +94,32 @@ class RunOwnership(PartOfRuns):
             }
             connection.execute(update(_runs).where(_runs.c.run_id == run.run_id), change)
             claimed = rows.find(run.run_id)
-        self._parts.fence.hold(claimed.run_id, claimed.attempt)
+        self._parts.fence.hold(claimed.run_id, claimed.attempt, before)
         return claimed
+
+    def give_back(self, run_id: str) -> bool:
+        """Give a claim back whose run never began: the run stands as it did, and may be claimed again.
+
+        The number of its attempt is used up, so that an earlier owner stays shut out.
+
+        Args:
+            run_id: The run's full id.
+
+        Returns:
+            Whether there was such a claim; what began, or was never claimed through this store, is left alone.
+
+        Raises:
+            StoreError: It could not be written; the run then counts as running until this process ends.
+        """
+        fence = self._parts.fence
+        before = fence.claim(run_id)
+        if before is None:
+            return False
+        mine = (_runs.c.run_id == run_id) & (_runs.c.attempt == fence.held(run_id))
+        with self._database.writing(f"give back the claim of run {run_id}") as connection:
+            connection.execute(update(_runs).where(mine), dict(before))
+        fence.leave(run_id)
+        return True
 
     def mark_orphans(self) -> Sequence[str]:
         """Write down as `interrupted` every run whose process died or let its lease run out; returns their ids.

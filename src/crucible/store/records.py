@@ -55,7 +55,8 @@ class RunComparison(msgspec.Struct, frozen=True):
         b: Id of the second run.
         experiment: Differences of the documents.
         metrics: Differences of what was measured.
-        stages: Differences of the last attempt at each stage: name, status, reason, attempt, duration.
+        stages: Differences of the last attempt at each stage: name, status, reason, attempt.
+        durations: How long each stage took in both, in nanoseconds; of two runs it is never the same.
     """
 
     a: str
@@ -63,6 +64,7 @@ class RunComparison(msgspec.Struct, frozen=True):
     experiment: list[Difference]
     metrics: list[Difference]
     stages: list[Difference]
+    durations: list[Difference]
 
 
 class StoredEvent(msgspec.Struct, frozen=True):

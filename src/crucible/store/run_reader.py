@@ -78,13 +78,14 @@ class RunReader(PartOfRuns):
             runs = [rows.find(run_id) for run_id in (a, b)]
             stages = [StageRows(connection, run.run_id) for run in runs]
             metrics_a, metrics_b = (fold(entry.deltas()).metrics for entry in stages)
-            stages_a, stages_b = ([_comparable(record) for record in _last_attempts(e.load())] for e in stages)
+            last_a, last_b = (_last_attempts(entry.load()) for entry in stages)
         return RunComparison(
             a=runs[0].run_id,
             b=runs[1].run_id,
             experiment=diff(runs[0].experiment, runs[1].experiment),
             metrics=diff(metrics_a, metrics_b),
-            stages=diff(stages_a, stages_b),
+            stages=diff([_comparable(record) for record in last_a], [_comparable(record) for record in last_b]),
+            durations=diff([_duration(record) for record in last_a], [_duration(record) for record in last_b]),
         )
 
     def timeline(self, run_id: str, *, spans: bool = False) -> Sequence[TimelineEntry]:
@@ -139,5 +140,8 @@ def _comparable(record: StageRecord) -> dict[str, Any]:
         "status": record.status,
         "reason": record.reason,
         "attempt": record.attempt,
-        "duration_ns": record.duration_ns,
     }
+
+
+def _duration(record: StageRecord) -> dict[str, int]:
+    return {"duration_ns": record.duration_ns}

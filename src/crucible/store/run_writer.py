@@ -19,7 +19,7 @@ from crucible.pipeline.records import ContextDelta, Failure, RunInfo, RunStatus,
 from crucible.store import tables
 from crucible.store.codec import encode
 from crucible.store.happened import Happened
-from crucible.store.owner import Owner, current_owner
+from crucible.store.owner import current_owner
 from crucible.store.parts import PartOfRuns, Parts
 from crucible.store.records import StoredRun
 from crucible.store.run_rows import select_runs
@@ -44,10 +44,11 @@ class RunWriter(PartOfRuns):
         self._stage_writer = StageWriter(parts.database)
 
     def run_started(self, run: RunInfo) -> None:
-        """Keep a run that starts; one that this process claimed for resuming simply goes on.
+        """Keep a run that starts; one that was claimed for resuming through this store simply goes on, once.
 
         Raises:
-            StoreError: Another run has this id, or it could not be written.
+            StoreError: Another run has this id, also one of this process, or it could not be written; then the run that
+                has the id is as it was.
         """
         document = json.dumps(run.experiment, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         digest = hashlib.sha256(document.encode("utf-8", "backslashreplace")).hexdigest()
@@ -80,11 +81,12 @@ class RunWriter(PartOfRuns):
                 connection.execute(known_document, experiment)  # touches the row, so that no `gc` takes it meanwhile
                 connection.execute(_runs.insert(), row)
             else:
-                _refuse_other(self._parts.run_rows(connection).stored(known), owner)
+                self._refuse_other(self._parts.run_rows(connection).stored(known))
                 moved = update(_runs).where(_runs.c.run_id == run.run_id)
                 connection.execute(moved, {"workspace": run.workspace})
         if known is None:
             self._parts.fence.hold(run.run_id, 1)
+        self._parts.fence.begin(run.run_id)
 
     def stage_started(self, run_id: str, record: StageRecord, happened: Happened = _NOTHING) -> None:
         """Keep a stage that starts.
@@ -95,7 +97,7 @@ class RunWriter(PartOfRuns):
             happened: Telemetry and trace of this run to be kept with it.
 
         Raises:
-            StoreError: There is no such run, it is another process's, or it could not be written.
+            StoreError: There is no such run, it is not this store's to write, or it could not be written.
         """
         doing = f"save the start of stage {record.name} of run {run_id}"
         with self._stage_transaction(doing, run_id, happened) as cursor:
@@ -113,7 +115,7 @@ class RunWriter(PartOfRuns):
             happened: Telemetry and trace of this run to be kept with it.
 
         Raises:
-            StoreError: There is no such run, it is another process's, or it could not be written.
+            StoreError: There is no such run, it is not this store's to write, or it could not be written.
         """
         doing = f"save the end of stage {record.name} of run {run_id}"
         with self._stage_transaction(doing, run_id, happened) as cursor:
@@ -140,7 +142,7 @@ class RunWriter(PartOfRuns):
         """Keep how the run ended; a stage whose end could not be kept is written down as cancelled.
 
         Raises:
-            StoreError: There is no such run, it is another process's, or it could not be written.
+            StoreError: There is no such run, it is not this store's to write, or it could not be written.
         """
         ending = {
             "status": status,
@@ -153,10 +155,10 @@ class RunWriter(PartOfRuns):
             StageRows(connection, run_id).close_running(reason)
             connection.execute(update(_runs).where(_runs.c.run_id == run_id), ending)
 
-
-def _refuse_other(known: StoredRun, owner: Owner) -> None:
-    if known.status != "running" or known.owner != owner or known.attempt == 1:
-        raise StoreError(
-            f"run {known.run_id} exists already ({known.status}); start a new run without giving its id, "
-            f"or go on with it by `crucible resume {known.run_id}`"
-        )
+    def _refuse_other(self, known: StoredRun) -> None:
+        fence = self._parts.fence
+        if fence.claim(known.run_id) is None or fence.held(known.run_id) != known.attempt:
+            raise StoreError(
+                f"run {known.run_id} exists already ({known.status}); start a new run without giving its id, "
+                f"or go on with it by `crucible resume {known.run_id}`"
+            )

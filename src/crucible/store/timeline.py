@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -48,7 +49,9 @@ class TimelineEntry(msgspec.Struct, frozen=True):
 
 
 def timeline(connection: Connection, run: StoredRun, *, spans: bool) -> Sequence[TimelineEntry]:
-    """Return the entries of a run in the order in which they happened; what has no time comes last.
+    """Return the entries of a run in the order in which they happened.
+
+    The end of a stage whose process died has no time: it comes before the run went on, else last.
 
     Args:
         connection: Inside a transaction.
@@ -62,8 +65,28 @@ def timeline(connection: Connection, run: StoredRun, *, spans: bool) -> Sequence
         *(entry for record in StageRows(connection, run.run_id).load() for entry in _stage(record, started_ns)),
         *(_spans(connection, run, started_ns) if spans else ()),
     ]
-    entries.sort(key=lambda entry: (entry.offset_ns is None, entry.offset_ns or 0))
+    places = _places(entries)
+    entries = [entry for _, entry in sorted(zip(places, entries, strict=True), key=lambda pair: pair[0])]
     return [*entries, *_end(run, started_ns)]
+
+
+def _places(entries: Sequence[TimelineEntry]) -> list[tuple[float, bool]]:
+    """Return what each entry is sorted by; the latest that an end without a time can have been is what came next."""
+    begun = [
+        ((entry.index, entry.attempt), entry.offset_ns)
+        for entry in entries
+        if entry.kind in ("stage_started", "run_resumed") and entry.offset_ns is not None
+    ]
+    begins = dict(begun)
+    places: list[tuple[float, bool]] = []
+    for entry in entries:
+        if entry.offset_ns is not None:
+            places.append((entry.offset_ns, True))
+            continue
+        own = begins.get((entry.index, entry.attempt))
+        later = [at for (index, _), at in begun if own is not None and at > own and index in (None, entry.index)]
+        places.append((min(later, default=math.inf), False))
+    return places
 
 
 def _resumes(connection: Connection, run: StoredRun, started_ns: int) -> Iterator[TimelineEntry]:

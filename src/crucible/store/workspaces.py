@@ -20,10 +20,20 @@ from crucible.store.engine import Database
 from crucible.store.faults import store_faults
 from crucible.store.run_rows import moment_text
 
-__all__ = ["folder_bytes", "make_workspace", "remove_workspace"]
+__all__ = ["folder_bytes", "make_workspace", "remove_workspace", "require_run_id"]
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _workspaces = tables.workspaces
+
+
+def require_run_id(run_id: object) -> None:
+    """Make sure that an id can name a run and its folder.
+
+    Raises:
+        StoreError: It cannot.
+    """
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        raise StoreError(f"{run_id!r:.200} cannot be a run id: use letters, digits, '.', '_' and '-', 128 at most")
 
 
 def make_workspace(database: Database, artifacts_dir: Path, run_id: str, clock: Callable[[], datetime]) -> Path:
@@ -32,8 +42,7 @@ def make_workspace(database: Database, artifacts_dir: Path, run_id: str, clock: 
     Raises:
         StoreError: It cannot be made, or `run_id` cannot name a folder.
     """
-    if not _RUN_ID.fullmatch(run_id):
-        raise StoreError(f"{run_id!r} cannot be a run id: use letters, digits, '.', '_' and '-', 128 at most")
+    require_run_id(run_id)
     folder = artifacts_dir / run_id
     if folder.is_dir():
         return folder

@@ -9,6 +9,7 @@ from crucible.backends.device import DEVICES
 from crucible.data.base_refusals import model_problems, unsupported_device
 from crucible.errors import SpecErrors
 from crucible.ir import LoraConfig, OptimizerConfig, SchedulerConfig, TrainingConfig, did_you_mean
+from crucible.ir.wording_text import show
 from crucible.train.translation import PLAIN, loss_of, optimizer_of, optimizer_values, scheduler_values
 
 __all__ = ["training_problems"]
@@ -20,18 +21,19 @@ _OPTIMIZERS: Final = ("adam", "adamw")
 _SCHEDULES: Final[tuple[str, ...]] = get_args(LoraConfig.model_fields["schedule"].annotation)
 
 
-def training_problems(training: TrainingConfig, own: Mapping[str, Any]) -> list[Problem]:
+def training_problems(training: TrainingConfig, own: Mapping[str, Any], *, is_evaluated: bool = True) -> list[Problem]:
     """Return every problem as (path, what to do), in the order of the document's fields.
 
     Args:
         training: The document's.
         own: What the stage itself was told, by field of `LoraConfig`; it makes up for the document.
+        is_evaluated: Whether a stage of the run evaluates, which is what follows the accuracy.
     """
     found = [] if "base_model" in own else model_problems(training.model_ref, "training_config.model_ref")
     more = [
         *_optimizer(training, own),
         *_loss(training),
-        *_metrics(training),
+        *_metrics(training, is_evaluated=is_evaluated),
         *_device(training, own),
         *_scheduler(training),
         *_options(training),
@@ -44,7 +46,7 @@ def _optimizer(training: TrainingConfig, own: Mapping[str, Any]) -> Iterator[Pro
     path = "optimizer.name" if isinstance(training.optimizer, OptimizerConfig) else "optimizer"
     if optimizer.name not in _OPTIMIZERS:
         hint = did_you_mean(optimizer.name, _OPTIMIZERS)
-        yield path, f"{optimizer.name} is not supported; use adam or adamw{hint}"
+        yield path, f"{show(optimizer.name)} is not supported; use adam or adamw{hint}"
         return
     said = {**optimizer_values(training), **(training.options or {}), **own}
     decay = said.get("weight_decay")
@@ -62,17 +64,23 @@ def _loss(training: TrainingConfig) -> Iterator[Problem]:
     loss, is_plain = loss_of(training), isinstance(training.loss_function, str)
     if loss.name != "cross_entropy":
         path = "loss_function" if is_plain else "loss_function.name"
-        yield path, f"{loss.name} is not supported; use cross_entropy"
+        yield path, f"{show(loss.name)} is not supported; use cross_entropy"
     if loss.label_smoothing:
         yield "loss_function.label_smoothing", "label_smoothing is not supported; leave it out"
 
 
-def _metrics(training: TrainingConfig) -> Iterator[Problem]:
+def _metrics(training: TrainingConfig, *, is_evaluated: bool) -> Iterator[Problem]:
+    """Refuse metrics that nothing follows; the two of the default say what there is, and ask for nothing."""
     known = ", ".join(_METRICS)
+    if not training.metrics:
+        yield "metrics", "must name at least one metric: the loss is always followed; leave it out"
+    asks_for_accuracy = set(training.metrics) != set(_METRICS)
     for place, metric in enumerate(training.metrics):
         if metric not in _METRICS:
-            message = f"{metric} is not known; training follows: {known} (accuracy by the evaluate stage)"
+            message = f"{show(metric)} is not known; training follows: {known} (accuracy by the evaluate stage)"
             yield f"metrics[{place}]", message
+        elif metric == "accuracy" and asks_for_accuracy and not is_evaluated:
+            yield f"metrics[{place}]", "nothing follows it: add the stage `evaluate`, or leave it out"
 
 
 def _device(training: TrainingConfig, own: Mapping[str, Any]) -> Iterator[Problem]:
@@ -89,7 +97,7 @@ def _scheduler(training: TrainingConfig) -> Iterator[Problem]:
     if isinstance(scheduler, SchedulerConfig):
         if scheduler.name not in _SCHEDULES:
             hint = did_you_mean(scheduler.name, _SCHEDULES)
-            yield "scheduler.name", f"{scheduler.name} is not supported; use {', '.join(_SCHEDULES)}{hint}"
+            yield "scheduler.name", f"{show(scheduler.name)} is not supported; use {', '.join(_SCHEDULES)}{hint}"
     elif scheduler is not None:
         try:
             SchedulerConfig.read(scheduler)

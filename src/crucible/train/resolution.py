@@ -84,7 +84,8 @@ def problems(experiment: Experiment, options: TrainNaming) -> list[tuple[str, st
     if options.model == "base":
         found.append(("model", '"base" is the untuned model; give the result another name'))
     if experiment.training_config is not None:
-        found += training_problems(experiment.training_config, own)
+        is_evaluated = any(entry.enabled and entry.name == "evaluate" for entry in experiment.pipeline)
+        found += training_problems(experiment.training_config, own, is_evaluated=is_evaluated)
     if not found:
         found += _value_problems(experiment, options, own)
     return found

@@ -96,17 +96,32 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
 def settle(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings of one text in the order of their places, without those that say the same twice.
 
-    Of personal data that overlaps, the graver finding stays, then the longer one: a card number is no telephone number
-    too. Elsewhere a rule is kept once a stretch, and two rules may both hold.
+    Personal data that overlaps is one finding by the gravest of its names, then that of the longest, over all of the
+    stretches together, so that nothing of any is left. Elsewhere a rule is kept once a stretch, and two may both hold.
     """
     graver_first = sorted(findings, key=lambda found: (-found.severity.rank, found.start - found.end, found.start))
-    kept: list[Finding] = []
+    kept = _united([found for found in graver_first if found.category is Category.PII])
     taken: dict[str, _Stretches] = {}
     for found in graver_first:
-        key = "pii" if found.category is Category.PII else f"{found.category}.{found.rule}"
-        if taken.setdefault(key, _Stretches()).take(found.start, found.end):
+        key = f"{found.category}.{found.rule}"
+        if found.category is not Category.PII and taken.setdefault(key, _Stretches()).take(found.start, found.end):
             kept.append(found)
     return sorted(kept, key=lambda found: (found.start, found.end, found.rule))
+
+
+def _united(graver_first: list[Finding]) -> list[Finding]:
+    """Return one finding for each stretch of findings that overlap."""
+    united: list[Finding] = []
+    best = 0
+    for rank, found in sorted(enumerate(graver_first), key=lambda each: each[1].start):
+        if united and found.start < united[-1].end:
+            start, end = united[-1].start, max(united[-1].end, found.end)
+            best = min(best, rank)
+            united[-1] = msgspec.structs.replace(graver_first[best], start=start, end=end)
+        else:
+            united.append(found)
+            best = rank
+    return united
 
 
 class _Stretches:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from crucible.data.guardrails.finding import Category, Severity
@@ -39,6 +40,8 @@ _NO_DOMAINS: Final = frozenset(
 _PHONE_WORDS: Final = ("tel", "phone", "mobile", "cell", "fax", "call", "text", "ring", "whatsapp", "my number")
 _SAYS_PHONE: Final = re.compile(rf"\b(?:{'|'.join(_PHONE_WORDS)}|telephone)\b[^0-9]{{0,20}}\Z")
 _VERSION_WORDS: Final = frozenset({"v", "version", "ver", "chapter", "section", "release", "firmware"})
+_GROUP: Final = re.compile("[0-9]+")
+_CARD: Final = re.compile(r"(?<![\w.-])(?=((?:[0-9][ -]?){11,18}[0-9])(?![\w-]|\.\d))[2-6]")
 _CLOSE: Final = 40
 """How many characters before a match may hold the word that tells what it is."""
 
@@ -59,8 +62,8 @@ def _rule(
     )
 
 
-def _digits(match: re.Match[str]) -> str:
-    return "".join(character for character in match[0] if character.isdecimal())
+def _digits(text: str) -> str:
+    return "".join(character for character in text if character.isdecimal())
 
 
 def _before(match: re.Match[str]) -> str:
@@ -73,43 +76,67 @@ def _email(match: re.Match[str]) -> tuple[int, int] | None:
     return None if ending in _NO_DOMAINS or is_remote else match.span()
 
 
-def _international(match: re.Match[str]) -> tuple[int, int] | None:
-    digits = _digits(match)
-    return match.span() if is_phone(digits.removeprefix("00")) else None
+def _telephone(is_number: Callable[[str], bool]) -> Accept:
+    """Return what accepts a telephone number, which ends where a card's begins: `+1 212 555 0199 4111 1111 ...`."""
+
+    def accept(match: re.Match[str]) -> tuple[int, int] | None:
+        for group in _GROUP.finditer(match.string, match.start() + 1, match.end()):
+            card = _CARD.match(match.string, group.start())
+            if card and _card(card):
+                own = match.string[match.start() : group.start()].rstrip(" -./(")
+                if is_number(_digits(own)):
+                    return match.start(), match.start() + len(own)
+                break  # too short to tell: all of it goes, rather than that some is left
+        return match.span() if is_number(_digits(match[0])) else None
+
+    return accept
 
 
-def _american(match: re.Match[str]) -> tuple[int, int] | None:
-    digits = _digits(match)
-    return match.span() if is_nanp(digits[-10:]) else None
+def _is_american(digits: str) -> bool:
+    return is_nanp(digits[-10:])
+
+
+def _is_international(digits: str) -> bool:
+    return is_phone(digits.removeprefix("00"))
+
+
+def _is_national(digits: str) -> bool:
+    return 9 <= len(digits) <= 12
+
+
+def _is_announced(digits: str) -> bool:
+    return _is_national(digits) and len(set(digits)) > 2
 
 
 def _announced_phone(match: re.Match[str]) -> tuple[int, int] | None:
-    digits = _digits(match)
-    said = _SAYS_PHONE.search(_before(match))
-    return match.span() if said and 9 <= len(digits) <= 12 and len(set(digits)) > 2 else None
-
-
-def _national(match: re.Match[str]) -> tuple[int, int] | None:
-    return match.span() if 9 <= len(_digits(match)) <= 12 else None
+    return _telephone(_is_announced)(match) if _SAYS_PHONE.search(_before(match)) else None
 
 
 def _ssn(match: re.Match[str]) -> tuple[int, int] | None:
-    return match.span() if is_ssn(_digits(match)) else None
+    return match.span() if is_ssn(_digits(match[0])) else None
 
 
 def _announced_ssn(match: re.Match[str]) -> tuple[int, int] | None:
     said = any(word in _before(match) for word in ("ssn", "social security"))
-    return match.span() if said and is_ssn(_digits(match)) else None
+    return match.span() if said and is_ssn(_digits(match[0])) else None
 
 
 def _card(match: re.Match[str]) -> tuple[int, int] | None:
-    """Return the longest run of whole groups of digits that is a card number; a group has 3 digits at least."""
-    groups = list(re.finditer("[0-9]+", match[0]))
-    if any(len(group[0]) < 3 for group in groups[:-1]):
+    """Return the longest run of whole groups of digits that is a card number; a group has 3 digits at least.
+
+    Behind other digits only a number in groups of four, or in one, counts: of many numbers in a row some run is always
+    one by chance.
+    """
+    groups = [group[0] for group in _GROUP.finditer(match[1])]
+    if any(len(group) < 3 for group in groups[:-1]):
         return None
     for last in range(len(groups), 0, -1):
-        if is_card("".join(group[0] for group in groups[:last])):
-            return match.start(), match.start() + groups[last - 1].end()
+        if is_card("".join(groups[:last])):
+            is_usual = last == 1 or all(len(group) == 4 for group in groups[:last])
+            is_first = not match.string[max(0, match.start() - 2) : match.start()].strip(" -").isdecimal()
+            if is_usual or is_first:
+                ends = list(_GROUP.finditer(match.string, match.start(), match.end(1)))
+                return match.start(), ends[last - 1].end()
     return None
 
 
@@ -156,14 +183,14 @@ PII_RULES: Final = (
         "phone",
         Severity.MEDIUM,
         r"(?<![\w+.])(?<![0-9] )(?:\+|00 ?(?=[1-9]))(?:\(?[0-9]\)?[ ./-]{0,3}){7,14}[0-9](?!\w|[./]\d)",
-        _international,
+        _telephone(_is_international),
         ("+", "00"),
     ),
     _rule(
         "phone",
         Severity.MEDIUM,
         r"(?<![\w+./-])(?:1[ .-])?(?:\([0-9]{3}\) ?|[0-9]{3}[ .-])[0-9]{3}[ .-][0-9]{4}(?![\w-]|[./]\w)",
-        _american,
+        _telephone(_is_american),
     ),
     _rule(
         "phone",
@@ -176,11 +203,11 @@ PII_RULES: Final = (
         "phone_national",
         Severity.LOW,
         r"(?<![\w+./-])\(?0[1-9][0-9]{0,4}\)?[ /-]{1,3}[0-9]{3,8}(?:[ -][0-9]{2,5}){0,3}(?![\w-]|[./]\w)",
-        _national,
+        _telephone(_is_national),
     ),
     _rule("us_ssn", Severity.HIGH, r"(?<![\w-])[0-9]{3}([- ])[0-9]{2}\1[0-9]{4}(?![\w-])", _ssn),
     _rule("us_ssn", Severity.HIGH, r"(?<![\w-])[0-9]{9}(?![\w-])", _announced_ssn, ("ssn", "social security")),
-    _rule("credit_card", Severity.HIGH, r"(?<![\w.-])(?:[0-9][ -]?){11,18}[0-9](?![\w-]|\.\d)", _card),
+    _rule("credit_card", Severity.HIGH, _CARD.pattern, _card),
     _rule("iban", Severity.HIGH, r"(?<![\w-])[a-z]{2}[0-9]{2}(?: ?[a-z0-9]){11,30}", _iban),
     _rule(
         "uk_nino",

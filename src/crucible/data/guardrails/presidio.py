@@ -69,7 +69,7 @@ class PresidioAdapter:
             results = self._engine.analyze(
                 text, language=self._language, entities=self._entities, score_threshold=self._min_score
             )
-            found.append(settle(_finding(result) for result in results))
+            found.append(settle(filter(options.wants, map(_finding, results))))
         return found
 
 

@@ -11,7 +11,7 @@ import msgspec
 from crucible.data.checks_examples import Examples, row_id
 from crucible.data.guardrails.adapter import GuardrailAdapter, ScanOptions, scan_texts
 from crucible.data.guardrails.finding import Finding, Violation
-from crucible.data.guardrails.redaction import redact, replace_texts, texts_in
+from crucible.data.guardrails.redaction import TextPath, path_words, redact, replace_texts, texts_in
 from crucible.data.items import Item
 from crucible.pipeline import check_cancelled
 
@@ -51,7 +51,7 @@ class Clean(msgspec.Struct, frozen=True):
 
 
 class Scanned:
-    """What was found so far, in the order of the examples."""
+    """What was found so far, in the order of the examples; `unread` are the sources without any text that was read."""
 
     def __init__(self) -> None:
         self.kept: list[Violation] = []
@@ -59,6 +59,7 @@ class Scanned:
         self.violations = 0
         self.items = 0
         self.texts = 0
+        self.unread: list[str] = []
         self.by_rule: Counter[str] = Counter()
         self.by_category: Counter[str] = Counter()
         self.by_severity: Counter[str] = Counter()
@@ -78,7 +79,7 @@ class _Passage(msgspec.Struct, frozen=True):
     """One text of an example."""
 
     index: int
-    path: str
+    path: TextPath
     text: str
 
 
@@ -92,9 +93,10 @@ def scan_examples(examples: Examples, plan: Plan, scanned: Scanned) -> Clean | N
         ContractError: The adapter failed, or broke its agreement.
         Cancelled: The run was asked to stop.
     """
-    changes: dict[int, dict[str, str]] = {}
+    changes: dict[int, dict[TextPath, str]] = {}
     ids: dict[int, str | None] = {}
     hit: set[int] = set()
+    before = scanned.texts
     for batch in _batches(_passages(examples, plan.fields, ids)):
         check_cancelled()
         scanned.texts += len(batch)
@@ -109,6 +111,8 @@ def scan_examples(examples: Examples, plan: Plan, scanned: Scanned) -> Clean | N
             if clean != passage.text:
                 changes.setdefault(passage.index, {})[passage.path] = clean
     scanned.items += len(hit)
+    if examples.values and scanned.texts == before:
+        scanned.unread.append(examples.source)
     if not changes:
         return None
     values = [_changed(value, changes.get(index, {})) for index, value in enumerate(examples.values)]
@@ -129,35 +133,35 @@ def _batches(passages: Iterator[_Passage]) -> Iterator[list[_Passage]]:
 def _passages(examples: Examples, fields: Sequence[str], ids: dict[int, str | None]) -> Iterator[_Passage]:
     for index, value in enumerate(examples.values):
         ids[index] = value.id if isinstance(value, Item) else row_id(value)
-        for name, inner in _chosen(value, fields).items():
-            for path, text in texts_in(inner, name):
+        for chosen, inner in _chosen(value, fields).items():
+            for path, text in texts_in(inner, chosen):
                 yield _Passage(index, path, text)
 
 
-def _chosen(value: Any, fields: Sequence[str]) -> dict[str, Any]:
+def _chosen(value: Any, fields: Sequence[str]) -> dict[TextPath, Any]:
     """Return what is scanned of an example, by path."""
     if isinstance(value, Item):
         return _chosen_of_item(value, fields)
     if not isinstance(value, Mapping):
-        return {"value": value}  # it has no fields that could be named, so all of it is looked at
-    row = cast("Mapping[str, Any]", value)
+        return {("value",): value}  # it has no fields that could be named, so all of it is looked at
+    row = cast("Mapping[Any, Any]", value)
     if "*" in fields:
-        return {name: inner for name, inner in row.items() if name != "id"}
-    return {name: row[name] for name in fields if name in row}
+        return {(name,): inner for name, inner in row.items() if name != "id"}
+    return {(name,): row[name] for name in fields if name in row}
 
 
-def _chosen_of_item(item: Item, fields: Sequence[str]) -> dict[str, Any]:
+def _chosen_of_item(item: Item, fields: Sequence[str]) -> dict[TextPath, Any]:
     own = {"id": item.id, "input": item.input, "expected": item.expected, "output": item.expected}
     if "*" in fields:
-        return {"input": item.input, "expected": item.expected, "metadata": item.metadata}
-    found: dict[str, Any] = {}
+        return {("input",): item.input, ("expected",): item.expected, ("metadata",): item.metadata}
+    found: dict[TextPath, Any] = {}
     for name in fields:
         if name in own:
-            found["expected" if name == "output" else name] = own[name]
+            found["expected" if name == "output" else name,] = own[name]
         elif name == "metadata":
-            found[name] = item.metadata
+            found[name,] = item.metadata
         elif (key := name.removeprefix("metadata.")) in item.metadata:
-            found[f"metadata.{key}"] = item.metadata[key]
+            found["metadata", key] = item.metadata[key]
     return found
 
 
@@ -166,7 +170,7 @@ def _violation(source: str, passage: _Passage, own: str | None, found: Finding) 
         source=source,
         index=passage.index,
         id=own,
-        field=passage.path,
+        field=path_words(passage.path),
         rule=found.rule,
         category=found.category,
         severity=found.severity,
@@ -176,17 +180,14 @@ def _violation(source: str, passage: _Passage, own: str | None, found: Finding) 
     )
 
 
-def _changed(value: Any, texts: Mapping[str, str]) -> Any:
+def _changed(value: Any, texts: Mapping[TextPath, str]) -> Any:
     if not texts:
         return value
     if isinstance(value, Item):
         return Item(
             id=value.id,
-            input=texts.get("input", value.input),
-            expected=None if value.expected is None else texts.get("expected", value.expected),
-            metadata=replace_texts(value.metadata, "metadata", texts),
+            input=texts.get(("input",), value.input),
+            expected=None if value.expected is None else texts.get(("expected",), value.expected),
+            metadata=replace_texts(value.metadata, ("metadata",), texts),
         )
-    if isinstance(value, Mapping):
-        items = cast("Mapping[str, Any]", value).items()
-        return {name: replace_texts(inner, name, texts) for name, inner in items}
-    return replace_texts(value, "value", texts)
+    return replace_texts(value, () if isinstance(value, Mapping) else ("value",), texts)

@@ -63,7 +63,7 @@ class GuardrailsStage(StageBase):
         clean = {each.source: scan_examples(each, plan, scanned) for each in sources}
         if scanned.violations and settings.fails:
             raise DataError(_summary(sources, scanned))
-        _explain(sources, scanned, settings)
+        _explain(sources, scanned, settings, plan)
         redacted: dict[str, Any] = {}
         for each in sources:
             if (found := clean[each.source]) is not None:
@@ -120,7 +120,7 @@ def _without(context: Context, examples: Examples, clean: Clean) -> tuple[Contex
 
 def _facts(sources: Sequence[Examples], scanned: Scanned, settings: Settings, plan: Plan) -> dict[str, Any]:
     return {
-        "status": "violations" if scanned.violations else "passed" if sources else "nothing_to_scan",
+        "status": "violations" if scanned.violations else "passed" if scanned.texts else "nothing_to_scan",
         "total": sum(len(each.values) for each in sources),
         "scanned": {each.source: len(each.values) for each in sources},
         "texts": scanned.texts,
@@ -135,7 +135,19 @@ def _facts(sources: Sequence[Examples], scanned: Scanned, settings: Settings, pl
         "profile": "+".join(settings.profiles),
         "thresholds": msgspec.to_builtins(dict(settings.scan.thresholds)),
         "fields": list(plan.fields),
+        **({"cautions": cautions} if (cautions := _cautions(sources, scanned, plan)) else {}),
     }
+
+
+def _cautions(sources: Sequence[Examples], scanned: Scanned, plan: Plan) -> list[str]:
+    """Return what nobody should take for a scan: a source whose examples have no text in the fields."""
+    fields = ", ".join(plan.fields)
+    counts = {each.source: len(each.values) for each in sources}
+    return [
+        f"none of the {counts[source]} examples of {source} has text in {fields}, so nothing of them was scanned; "
+        "name the fields to scan with fields"
+        for source in scanned.unread
+    ]
 
 
 def _summary(sources: Sequence[Examples], scanned: Scanned) -> str:
@@ -148,10 +160,12 @@ def _summary(sources: Sequence[Examples], scanned: Scanned) -> str:
     )
 
 
-def _explain(sources: Sequence[Examples], scanned: Scanned, settings: Settings) -> None:
-    if not sources:
+def _explain(sources: Sequence[Examples], scanned: Scanned, settings: Settings, plan: Plan) -> None:
+    if not any(each.values for each in sources):
         events.decision("scanned no examples", "no stage and no caller provided any", type="constraint_evaluated")
-    elif scanned.violations:
+    for caution in _cautions(sources, scanned, plan):
+        events.decision("went on without scanning all examples", caution, type="constraint_evaluated")
+    if scanned.violations:
         personal = scanned.by_category["pii"]
         done = (
             f"replaced {personal} of {scanned.violations}"
