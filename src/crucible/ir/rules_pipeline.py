@@ -57,7 +57,7 @@ def waits(policy: RetryPolicy) -> Iterable[Issue]:
 def error_names(policy: RetryPolicy) -> Iterable[Issue]:
     """A name that is nearly that of an error is a slip; a stranger's error may have any name."""
     for place, name in enumerate(policy.errors or ()):
-        if name not in _errors().values() and (near := nearest(name, frozenset(_errors()))):
+        if name not in _error_names() and (near := nearest(name, frozenset(_errors()))):
             label = f"errors[{place}]"
             message = f'{label} is no error that is known here, got {show(name)}; did you mean "{_errors()[near]}"?'
             yield warning(label, "unknown_word", message)
@@ -71,6 +71,11 @@ def _errors() -> dict[str, str]:
     return {name.lower(): name for name in names}
 
 
+@functools.cache
+def _error_names() -> frozenset[str]:
+    return frozenset(_errors().values())
+
+
 @rule(Experiment)
 def entries(experiment: Experiment) -> Iterable[Issue]:
     """Ids are unique, and `needs` name one earlier entry each."""
@@ -78,13 +83,15 @@ def entries(experiment: Experiment) -> Iterable[Issue]:
     ids: list[str] = [stage.id for stage in pipeline if stage.id is not None]
     if len(set(ids)) < len(ids):
         yield from _repeated(pipeline)
-    names: list[str] = []
+    if all(stage.needs is None for stage in pipeline):
+        return
+    names = [stage.id or stage.name for stage in pipeline]
+    counts, first = Counter(names), {name: place for place, name in reversed(list(enumerate(names)))}
     for index, stage in enumerate(pipeline):
-        if stage.needs is not None:
-            names = names or [entry.id or entry.name for entry in pipeline]
-            for place, name in enumerate(stage.needs):
-                if message := _unmet(names, index, name):
-                    yield error(f"pipeline[{index}].needs[{place}]", "needs", message)
+        for place, name in enumerate(stage.needs or ()):
+            if counts[name] == 1 and first[name] < index:
+                continue
+            yield error(f"pipeline[{index}].needs[{place}]", "needs", _unmet(names, index, name))
 
 
 def _repeated(pipeline: Sequence[StageDef]) -> Iterator[Issue]:
