@@ -75,8 +75,10 @@ $(TRAIN): pyproject.toml constraints.txt | $(MADE)
 	@$(PIP) --editable '.[train]'
 	@touch $@
 
-# `dev` contains `train`.
+# `dev` contains `train`. NiceGUI carries the real mermaid.js, which the tests of diagrams render with; nothing else of
+# it is used, so that none of what it needs is installed.
 $(DEV): pyproject.toml constraints.txt | $(MADE)
 	@echo "installing crucible-ml[dev] into $(VENV); the first time this takes a few minutes"
 	@$(PIP) --editable '.[dev]'
+	@$(PIP) --no-deps nicegui
 	@touch $(TRAIN) $@

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -281,3 +282,79 @@ def test_load_names_the_file(tmp_path: Path) -> None:
     path.write_text("[]")
     with pytest.raises(SpecErrors, match=r"chain\.json is not a chain"):
         Chain.load(path)
+
+
+def _linked() -> Chain:
+    """Question a holds b and c; d rests on b, e on d; f is alone."""
+    chain = Chain("linked", created_at=START)
+    links: list[tuple[str, str | None, list[str]]] = [
+        ("a", None, []),
+        ("b", "a", []),
+        ("c", "a", []),
+        ("d", "c", ["b"]),
+        ("e", None, ["d", "gone"]),
+        ("f", None, []),
+    ]
+    for place, (name, parent, rests_on) in enumerate(links):
+        moment = START + timedelta(seconds=10 - place)
+        chain.add(
+            Event.new("decision_made", name, "r", id=name, parent_id=parent, depends_on=rests_on, timestamp=moment)
+        )
+    return chain
+
+
+def _ids(events: Iterable[Event]) -> str:
+    return "".join(event.id for event in events)
+
+
+def test_ancestors_and_descendants() -> None:
+    """What encloses an event comes nearest first, what is inside it parents first."""
+    chain = _linked()
+    assert _ids(chain.ancestors("d")) == "ca"
+    assert _ids(chain.descendants("a")) == "bcd"
+    assert chain.ancestors("a") == chain.descendants("f") == []
+    with pytest.raises(KeyError, match="not in the chain"):
+        chain.ancestors("nobody")
+
+
+def test_what_a_decision_rests_on() -> None:
+    """The closure goes through other events, past missing ones, and through parents only where that is wanted."""
+    chain = _linked()
+    assert _ids(chain.rests_on("e")) == "db"
+    assert _ids(chain.rests_on("e", with_parents=True)) == "dbca"
+    assert _ids(chain.rest_on_it("b")) == "de"
+    chain.add(Event.new("decision_made", "g", "r", id="g", depends_on=["b", "b"]))
+    assert _ids(chain.rest_on_it("b")) == "dge"
+
+
+def test_cycles_end() -> None:
+    """Events that rest on each other in a circle, or enclose each other, are each named once."""
+    chain = Chain("circle")
+    for name, other in (("a", "b"), ("b", "c"), ("c", "a")):
+        chain.add(Event.new("decision_made", name, "r", id=name, parent_id=other, depends_on=[other, name]))
+    assert _ids(chain.ancestors("a")) == "bc"
+    assert _ids(chain.descendants("a")) == "cb"
+    assert _ids(chain.rests_on("a")) == "bc"
+    assert _ids(chain.rest_on_it("a")) == "cb"
+
+
+def test_filter_and_sort() -> None:
+    """A filtered or sorted chain is a new one with the same identity; the first is left as it was."""
+    chain = _linked()
+    kept = chain.filter(lambda event: event.parent_id is not None)
+    assert _ids(kept) == "bcd"
+    assert kept.id == chain.id
+    assert kept.updated_at == chain.updated_at
+    assert _ids(chain.sorted()) == "fedcba"
+    assert _ids(chain.sorted(descending=True)) == _ids(chain) == "abcdef"
+    assert _ids(chain.between(START + timedelta(seconds=6), START + timedelta(seconds=8))) == "cde"
+
+
+def test_confidence_history() -> None:
+    """Stated confidences come by time, whatever the order of the chain; silence is left out."""
+    chain = Chain("sure?")
+    for seconds, kind, confidence in ((3, "decision_made", 0.9), (1, "stage_start", 0.5), (2, "decision_made", None)):
+        moment = START + timedelta(seconds=seconds)
+        chain.add(Event.new(kind, "d", "r", confidence=confidence, timestamp=moment))
+    assert [stated for _, stated in chain.confidence_history()] == [0.5, 0.9]
+    assert chain.confidence_history(type="stage_started") == [(START + timedelta(seconds=1), 0.5)]

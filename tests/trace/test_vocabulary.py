@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crucible.errors import SpecError
-from crucible.trace import canonical_type, event_type, event_types, register_event_type, vocabulary
+from crucible.trace import canonical_type, event_type, event_types, look_of, register_event_type, title_of, vocabulary
 
 PREDECESSOR = {
     "reasoning": "hypothesis_formed alternative_rejected constraint_evaluated pattern_applied ambiguity_flagged "
@@ -34,10 +34,43 @@ def test_types_of_the_predecessor(category: str, names: str) -> None:
 
 def test_types_that_the_predecessor_lacked() -> None:
     """Failures and plain decisions have types, and every type says what it means."""
-    for name in ("stage_failed", "training_failed", "decision_made"):
+    for name in ("stage_failed", "training_failed", "deployment_failed", "drift_detected", "decision_made"):
         assert event_type(name) is not None
-    assert len(event_types()) == 30
     assert all(entry.meaning.endswith(".") for entry in event_types())
+
+
+def _luminance(color: str) -> float:
+    channels = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_looks() -> None:
+    """Every type, an unknown one, too, has a code of its own and colours that can be read (WCAG AA, 4.5 to 1)."""
+    looks = [*event_types(), look_of("nobody_knows_it")]
+    assert len({look.code for look in looks}) == len(looks)
+    for look in looks:
+        for surface in (look.fill, "#ffffff"):
+            assert (_luminance(surface) + 0.05) / (_luminance(look.color) + 0.05) >= 4.5, look.name
+    assert looks[-1].category == "other"
+    assert title_of("hypothesis_formed") == "Hypothesis formed"
+    assert title_of("") == ""
+
+
+def test_codes_are_made() -> None:
+    """A type without a code gets one that is free; a code, or a colour, that is given is kept."""
+    first = register_event_type("loses_track", category="mine", meaning="M.")
+    second = register_event_type("losing_it", category="mine", meaning="M.", color="#112233", fill="#ffffff")
+    assert (first.code, second.code) == ("LT", "LI")
+    assert register_event_type("loses_track", category="mine", meaning="M.") is first
+    assert [register_event_type(f"los{end}", category="mine", meaning="M.").code for end in "abc"] == [
+        "LX",
+        "LOS2",
+        "LOS3",
+    ]
+    assert (second.color, second.fill) == ("#112233", "#ffffff")
+    assert register_event_type("z", category="mine", meaning="M.", code="ZED").code == "ZED"
+    assert event_type("zed") is None
 
 
 def test_aliases() -> None:
@@ -50,13 +83,9 @@ def test_aliases() -> None:
 
 def test_register() -> None:
     """A new type is known by name and alias, and registering the same again changes nothing."""
-    entry = register_event_type(
-        "canary_promoted", category="deployment", meaning="A canary took over.", aliases=("canary",)
-    )
-    again = register_event_type(
-        "canary_promoted", category="deployment", meaning="A canary took over.", aliases=["canary"]
-    )
-    assert again == entry == event_type("canary")
+    entry = register_event_type("shadow_started", category="deployment", meaning="It began.", aliases=("shadow",))
+    again = register_event_type("shadow_started", category="deployment", meaning="It began.", aliases=["shadow"])
+    assert again == entry == event_type("shadow")
     assert event_types("deployment")[-1] == entry
 
 
@@ -78,3 +107,20 @@ def test_register_refuses(name: str, aliases: tuple[str, ...], code: str) -> Non
         register_event_type(name, category="mine", meaning="Something else.", aliases=aliases)
     assert caught.value.code == code
     assert event_types() == before
+
+
+@pytest.mark.parametrize(
+    ("look", "code"),
+    [
+        ({"code": "hyp"}, "code"),
+        ({"code": "HYP"}, "duplicate"),
+        ({"color": "red"}, "color"),
+        ({"fill": "#FFFFFF"}, "color"),
+    ],
+)
+def test_register_refuses_looks(look: dict[str, str], code: str) -> None:
+    """A code that is malformed or taken, or a colour that CSS might not read, is refused."""
+    with pytest.raises(SpecError) as caught:
+        register_event_type("mine", category="mine", meaning="Mine.", **look)
+    assert caught.value.code == code
+    assert event_type("mine") is None

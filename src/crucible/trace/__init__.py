@@ -11,7 +11,15 @@ from crucible.trace.markdown import to_markdown
 from crucible.trace.relationships import Problem
 from crucible.trace.statistics import Statistics
 from crucible.trace.text_tree import to_text
-from crucible.trace.vocabulary import EventType, canonical_type, event_type, event_types, register_event_type
+from crucible.trace.vocabulary import (
+    EventType,
+    canonical_type,
+    event_type,
+    event_types,
+    look_of,
+    register_event_type,
+    title_of,
+)
 
 __all__ = [
     "Chain",
@@ -24,7 +32,9 @@ __all__ = [
     "canonical_type",
     "event_type",
     "event_types",
+    "look_of",
     "register_event_type",
+    "title_of",
     "to_markdown",
     "to_text",
 ]

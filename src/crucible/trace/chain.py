@@ -6,13 +6,13 @@ they are frozen. It is not for several writers at once; the collector holds a lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 from crucible.errors import SpecError, SpecErrors
-from crucible.trace import chain_file
+from crucible.trace import chain_file, links
 from crucible.trace.event import Event, format_timestamp, new_id, read_event
 from crucible.trace.index import Index
 from crucible.trace.reading import Fields
@@ -147,6 +147,42 @@ class Chain:
         """Return the events that are nobody's parent."""
         return [event for event in self._events if event.id not in self._index.children]
 
+    def ancestors(self, event_id: str) -> list[Event]:
+        """Return what encloses an event, the nearest first.
+
+        Raises:
+            KeyError: The event is not in the chain.
+        """
+        return links.ancestors(self._known(event_id), self._index)
+
+    def descendants(self, event_id: str) -> list[Event]:
+        """Return everything inside an event, parents before their children, siblings in chain order.
+
+        Raises:
+            KeyError: The event is not in the chain.
+        """
+        return links.descendants(self._known(event_id), self._index)
+
+    def rests_on(self, event_id: str, *, with_parents: bool = False) -> list[Event]:
+        """Return everything that an event rests on, directly or through others, the nearest first.
+
+        Args:
+            event_id: The event, such as a decision.
+            with_parents: Whether what encloses an event counts as something it rests on, too.
+
+        Raises:
+            KeyError: The event is not in the chain.
+        """
+        return links.basis(self._known(event_id), self._index, with_parents=with_parents)
+
+    def rest_on_it(self, event_id: str) -> list[Event]:
+        """Return everything that rests on an event, directly or through others, the nearest first.
+
+        Raises:
+            KeyError: The event is not in the chain.
+        """
+        return links.consequences(self._known(event_id), self._index)
+
     def by_type(self, type: str) -> list[Event]:  # noqa: A002  # the field's name
         """Return the events of a type, by its name or an alias, whichever of them the events carry."""
         return self._index.of_type(type, self._events)
@@ -158,6 +194,35 @@ class Chain:
     def by_experiment(self, experiment_id: str) -> list[Event]:
         """Return the events of an experiment."""
         return list(self._index.by_experiment.get(experiment_id, ()))
+
+    def between(self, start: datetime, end: datetime) -> list[Event]:
+        """Return the events from `start` to `end`, both included, in chain order; both times are aware."""
+        return [event for event in self._events if start <= event.timestamp <= end]
+
+    def filter(self, keep: Callable[[Event], bool]) -> Chain:
+        """Return a chain of the events that `keep` says yes to; id, name and metadata are this one's.
+
+        Links to events that are left out stay as they are.
+        """
+        return self._with(event for event in self._events if keep(event))
+
+    def sorted(self, *, descending: bool = False) -> Chain:
+        """Return the same chain with its events by time; those of the same time keep their order."""
+        return self._with(sorted(self._events, key=lambda event: event.timestamp, reverse=descending))
+
+    def _with(self, events: Iterable[Event]) -> Chain:
+        made = Chain(
+            self.name,
+            id=self.id,
+            description=self.description,
+            metadata=self.metadata,
+            created_at=self.created_at,
+        )
+        for event in events:
+            made._append(event)
+        made.updated_at = self.updated_at
+        made._extra = dict(self._extra)
+        return made
 
     def statistics(self) -> Statistics:
         """Return counts, mean confidence and duration."""
@@ -171,6 +236,16 @@ class Chain:
     def low_confidence(self, threshold: float = 0.7) -> list[Event]:
         """Return the events whose stated confidence is below `threshold`; those that state none are left out."""
         return [event for event in self._events if event.confidence is not None and event.confidence < threshold]
+
+    def confidence_history(self, *, type: str | None = None) -> list[tuple[datetime, float]]:  # noqa: A002  # the field's name
+        """Return when which confidence was stated, by time; events that state none are left out.
+
+        Args:
+            type: Only events of this type, by its name or an alias; None: all.
+        """
+        chosen = self._events if type is None else self.by_type(type)
+        stated = [(event.timestamp, event.confidence) for event in chosen if event.confidence is not None]
+        return sorted(stated, key=lambda entry: entry[0])
 
     def validate_relationships(self) -> list[Problem]:
         """Return every repeated id, missing parent, missing dependency and cycle; empty if all links hold."""

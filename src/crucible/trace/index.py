@@ -13,7 +13,7 @@ __all__ = ["Index"]
 class Index:
     """The indexes of one chain, each in chain order; adding an event is O(1)."""
 
-    __slots__ = ("by_experiment", "by_id", "by_stage", "by_type", "children")
+    __slots__ = ("_dependents", "_unlinked", "by_experiment", "by_id", "by_stage", "by_type", "children")
 
     def __init__(self) -> None:
         self.by_id: dict[str, Event] = {}  # the first bearer of an id
@@ -21,6 +21,8 @@ class Index:
         self.by_type: dict[str, list[Event]] = {}  # by the spelling that the events carry
         self.by_stage: dict[str, list[Event]] = {}
         self.by_experiment: dict[str, list[Event]] = {}
+        self._dependents: dict[str, list[Event]] = {}
+        self._unlinked: list[Event] = []  # events with dependencies that `dependents` has not seen
 
     def add(self, event: Event) -> None:
         """Index an event that the chain appends."""
@@ -32,6 +34,16 @@ class Index:
             self.by_stage.setdefault(event.stage_id, []).append(event)
         if event.experiment_id is not None:
             self.by_experiment.setdefault(event.experiment_id, []).append(event)
+        if event.depends_on:
+            self._unlinked.append(event)
+
+    def dependents(self) -> dict[str, list[Event]]:
+        """Return the events that depend on an id, by that id; made when it is first asked for, then kept up."""
+        for event in self._unlinked:
+            for name in dict.fromkeys(event.depends_on):
+                self._dependents.setdefault(name, []).append(event)
+        self._unlinked.clear()
+        return self._dependents
 
     def of_type(self, word: str, events: Sequence[Event]) -> list[Event]:
         """Return the events of a type by its name or an alias, whichever of them the events carry.

@@ -1,7 +1,7 @@
-"""The open registry of event types: name, category, meaning, aliases.
+"""The open registry of event types: name, category, meaning, aliases, short code, colours.
 
-The types of the predecessor are here, with what it lacked (failures, plain decisions). A type that is not here still
-loads and is kept as written; only `Event.validate` remarks on it. Whatever needs the list of types reads it here.
+A type that is not here still loads and is kept as written; only `Event.validate` remarks on it. Whatever needs the
+list of types (validation, parser, prompt, viewer, diagrams) reads it here; what it starts with is in `standard_types`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,18 @@ from collections.abc import Iterable
 import msgspec
 
 from crucible.errors import SpecError
+from crucible.trace.standard_types import COLORS, STANDARD, UNKNOWN_COLORS
 
-__all__ = ["EventType", "canonical_type", "event_type", "event_types", "register_event_type", "unknown_type_message"]
+__all__ = [
+    "EventType",
+    "canonical_type",
+    "event_type",
+    "event_types",
+    "look_of",
+    "register_event_type",
+    "title_of",
+    "unknown_type_message",
+]
 
 
 class EventType(msgspec.Struct, frozen=True):
@@ -27,6 +37,9 @@ class EventType(msgspec.Struct, frozen=True):
         meaning: When to use it, in one sentence.
         is_decision: Whether an event of this type is a decision point even when it lists no alternatives.
         aliases: Other spellings of the name.
+        code: Two to six capitals or digits that no other type has, for narrow places, such as `HYP`.
+        color: `#rrggbb`, for lines and text; dark enough to be read on `fill` and on white.
+        fill: `#rrggbb`, for surfaces; light.
     """
 
     name: str
@@ -34,16 +47,29 @@ class EventType(msgspec.Struct, frozen=True):
     meaning: str
     is_decision: bool = False
     aliases: tuple[str, ...] = ()
+    code: str = ""
+    color: str = ""
+    fill: str = ""
 
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_CODE = re.compile(r"[A-Z][A-Z0-9]{1,5}\Z")
+_COLOR = re.compile(r"#[0-9a-f]{6}\Z")
 _lock = threading.Lock()
 _types: dict[str, EventType] = {}  # replaced whole on change, so that readers need no lock
 _canonical: dict[str, str] = {}  # alias -> name
 
 
 def register_event_type(
-    name: str, *, category: str, meaning: str, is_decision: bool = False, aliases: Iterable[str] = ()
+    name: str,
+    *,
+    category: str,
+    meaning: str,
+    is_decision: bool = False,
+    aliases: Iterable[str] = (),
+    code: str | None = None,
+    color: str | None = None,
+    fill: str | None = None,
 ) -> EventType:
     """Add a type; registering the same again changes nothing.
 
@@ -53,23 +79,63 @@ def register_event_type(
         meaning: When to use it, in one sentence.
         is_decision: Whether events of this type count as decision points.
         aliases: Other spellings, which `Event.new` turns into `name`.
+        code: Two to six capitals or digits; None makes one from the name.
+        color: `#rrggbb` in lower case, for lines and text; None is the category's.
+        fill: `#rrggbb` in lower case, for surfaces; None is the category's.
 
     Raises:
-        SpecError: A name is malformed, or already stands for something else.
+        SpecError: A name, code or colour is malformed, or already stands for something else.
     """
-    entry = EventType(name, category, meaning, is_decision, tuple(aliases))
+    own_color, own_fill = COLORS.get(category, UNKNOWN_COLORS)
     global _types, _canonical  # noqa: PLW0603  # copy on write: readers need no lock
     with _lock:
-        if _types.get(name) == entry:
-            return entry
+        entry = EventType(
+            name,
+            category,
+            meaning,
+            is_decision,
+            tuple(aliases),
+            code or _code(name),
+            color or own_color,
+            fill or own_fill,
+        )
+        if (known := _types.get(name)) is not None and _same(known, entry, is_coded=code is not None):
+            return known
+        _refuse_malformed(entry)
         for word in (name, *entry.aliases):
-            if not _NAME.match(word):
-                raise SpecError(f"event type {word!r} must be lower case letters, digits and underscores", code="name")
             if word in _types or word in _canonical:
                 raise SpecError(f"event type {word!r} is already registered; choose another name", code="duplicate")
+        if taken := [each.name for each in _types.values() if each.code == entry.code]:
+            raise SpecError(f"the code {entry.code!r} already stands for {taken[0]}; give another", code="duplicate")
         _types = {**_types, name: entry}
         _canonical = {**_canonical, **dict.fromkeys(entry.aliases, name)}
     return entry
+
+
+def _same(known: EventType, entry: EventType, *, is_coded: bool) -> bool:
+    """Whether the same type is registered again; a code that was made up does not count."""
+    return known == (entry if is_coded else msgspec.structs.replace(entry, code=known.code))
+
+
+def _code(name: str) -> str:
+    """Make a code that no type has, from the initials of the words, or from the first letters, then with a number."""
+    words = [word for word in name.upper().split("_") if word]
+    initials = "".join(word[0] for word in words)[:4]
+    letters = "".join(words)[:3].ljust(2, "X")
+    taken = {each.code for each in _types.values()}
+    candidates = [letters, initials.ljust(2, "X"), *(f"{letters[:3]}{number}" for number in range(2, 1000))]
+    return next(code for code in candidates if code not in taken)
+
+
+def _refuse_malformed(entry: EventType) -> None:
+    for word in (entry.name, *entry.aliases):
+        if not _NAME.match(word):
+            raise SpecError(f"event type {word!r} must be lower case letters, digits and underscores", code="name")
+    if not _CODE.match(entry.code):
+        raise SpecError(f"the code {entry.code!r} must be two to six capitals or digits, such as 'HYP'", code="code")
+    for color in (entry.color, entry.fill):
+        if not _COLOR.match(color):
+            raise SpecError(f"the colour {color!r} must be #rrggbb in lower case, such as '#2e7d32'", code="color")
 
 
 def event_type(name: str) -> EventType | None:
@@ -87,6 +153,19 @@ def canonical_type(name: str) -> str:
     return _canonical.get(name, name)
 
 
+def look_of(name: str) -> EventType:
+    """Return how to show a type, an unknown one, too: that has the category `other`, the code `EVT` and is grey."""
+    known = event_type(name)
+    color, fill = UNKNOWN_COLORS
+    return known or EventType(name, "other", "A type that is not registered.", code="EVT", color=color, fill=fill)
+
+
+def title_of(name: str) -> str:
+    """Return a type as a heading: `hypothesis_formed` becomes `Hypothesis formed`."""
+    words = name.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
 def unknown_type_message(name: str) -> str:
     """Say that a type is unknown, which one may have been meant, and what to do."""
     close = difflib.get_close_matches(name, [*_types, *_canonical], n=1)
@@ -94,67 +173,14 @@ def unknown_type_message(name: str) -> str:
     return f"unknown event type {name!r}{hint or '; register it with register_event_type'}"
 
 
-def _register_all(category: str, **meanings: str) -> None:
-    for name, meaning in meanings.items():
-        register_event_type(name, category=category, meaning=meaning)
-
-
-register_event_type(
-    "hypothesis_formed", category="reasoning", meaning="An approach was chosen or assumed.", is_decision=True
-)
-register_event_type("alternative_rejected", category="reasoning", meaning="An option was ruled out.", is_decision=True)
-_register_all(
-    "reasoning",
-    constraint_evaluated="A requirement was checked.",
-    pattern_applied="A known pattern was used.",
-    ambiguity_flagged="Something is not specified and had to be assumed.",
-    confidence_updated="Confidence in an earlier decision changed.",
-    alternative_considered="An option was weighed, without a verdict yet.",
-)
-register_event_type(
-    "decision_made", category="reasoning", meaning="A choice between alternatives was made.", is_decision=True
-)
-_register_all(
-    "training",
-    training_started="A training run began.",
-    training_completed="A training run ended as planned.",
-    training_failed="A training run ended with an error.",
-    epoch_started="A pass over the data began.",
-    epoch_completed="A pass over the data ended.",
-    batch_processed="One batch was trained on.",
-)
-_register_all(
-    "metrics",
-    loss_computed="A loss was computed.",
-    metric_recorded="A metric was measured.",
-    gradient_computed="Gradients were computed.",
-)
-_register_all(
-    "checkpoint",
-    checkpoint_saved="Weights were saved.",
-    checkpoint_loaded="Weights were restored.",
-)
-register_event_type(
-    "early_stopped", category="checkpoint", meaning="Training was ended before its last step.", is_decision=True
-)
-_register_all(
-    "deployment",
-    deployment_started="A deployment began.",
-    model_loaded="A model was loaded for inference.",
-    inference_completed="A model answered.",
-    deployment_completed="A deployment ended as planned.",
-)
-_register_all(
-    "feedback",
-    reward_received="A reward arrived.",
-    policy_updated="A policy was changed.",
-    experience_sampled="Past experience was drawn for learning.",
-)
-register_event_type("stage_started", category="stage", meaning="A stage or a pipeline began.", aliases=("stage_start",))
-register_event_type(
-    "stage_completed",
-    category="stage",
-    meaning="A stage or a pipeline ended as planned.",
-    aliases=("stage_complete",),
-)
-_register_all("stage", stage_failed="A stage or a pipeline ended with an error.")
+for _entry in STANDARD:
+    register_event_type(
+        _entry.name,
+        category=_entry.category,
+        meaning=_entry.meaning,
+        is_decision=_entry.is_decision,
+        aliases=_entry.aliases,
+        code=_entry.code,
+        color=_entry.color,
+        fill=_entry.fill,
+    )
