@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import re
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +95,33 @@ def chromium() -> str:
             pytest.fail("CRUCIBLE_REQUIRE_BROWSER is set and there is no chromium on the PATH")
         pytest.skip("no chromium on the PATH: apt-get install chromium")
     return path
+
+
+@pytest.fixture
+def follow_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Return what runs a page of `docs` as a reader would, in an empty folder.
+
+    Its Python blocks run in order in one namespace; the text block after one must be what it printed. The number of
+    text blocks comes back.
+    """
+
+    def follow(page: str, names: dict[str, Any] | None = None) -> int:
+        monkeypatch.chdir(tmp_path)
+        text = (Path(__file__).parents[1] / "docs" / page).read_text(encoding="utf-8")
+        names = {"__name__": "page"} if names is None else names
+        printed, checked = "", 0
+        for language, block in re.findall(r"^```(python|text)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            if language == "text":
+                shown = [line.rstrip() for line in block.splitlines()]
+                assert [line.rstrip() for line in printed.rstrip().splitlines()] == shown, f"after {printed!r}"
+                checked += 1
+                continue
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile(block, page, "exec", dont_inherit=True), names)
+            printed = out.getvalue()
+        return checked
+
+    return follow
 
 
 @pytest.fixture(autouse=True)

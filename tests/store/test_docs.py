@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,6 @@ import pytest
 from crucible.pipeline import ContextDelta, Failure, RunInfo, StageRecord
 from crucible.store import open_store
 
-PAGE = Path(__file__).parents[2] / "docs" / "runs.md"
-BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -47,22 +43,12 @@ def make_runs() -> None:
             runs.run_finished(run_id, "completed", None)
 
 
-def test_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, follow_guide: Callable[..., int]) -> None:
     """Each Python block runs after the ones before it, and prints what the text block below it shows."""
     monkeypatch.chdir(tmp_path)
     make_runs()
     names: dict[str, Any] = {}
-    printed = ""
-    kinds = []
     try:
-        for kind, body in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
-            kinds.append(kind)
-            if kind == "text":
-                assert [line.rstrip() for line in printed.splitlines()] == [line.rstrip() for line in body.splitlines()]
-                continue
-            with contextlib.redirect_stdout(io.StringIO()) as out:
-                exec(compile(body, str(PAGE), "exec"), names)
-            printed = out.getvalue()
+        assert follow_guide("runs.md", names) == 4
     finally:
         names["store"].close()
-    assert kinds == ["python", "text"] * 4
