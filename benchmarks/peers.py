@@ -42,6 +42,14 @@ DOCUMENTS = (
 )
 """A typed document from JSON and back."""
 
+SPANS = (
+    Peer("opentelemetry", "benchmarks.spans.opentelemetry", ("opentelemetry-sdk==1.45.2",)),
+    Peer(
+        "mlflow", "benchmarks.spans.mlflow", ("mlflow-skinny==3.17.2", "SQLAlchemy==2.1.9", "alembic==1.20.1"), rounds=1
+    ),
+)
+"""An event with a name and five attributes."""
+
 QUIET = {
     "DO_NOT_TRACK": "1",
     "HAMILTON_TELEMETRY_ENABLED": "false",

@@ -14,7 +14,7 @@ from types import ModuleType
 from benchmarks.clock import Budget, Figure, budget
 from benchmarks.peers import Peer
 
-NAMES = ("pipeline", "ir", "context", "events", "imports", "size")
+NAMES = ("pipeline", "ir", "context", "events", "traces", "trace_store", "imports", "size")
 
 
 class UnknownTopicError(ValueError):
@@ -38,6 +38,9 @@ class Scale:
     document_stages: int = 50
     metrics: int = 10_000
     updates: int = 1_000
+    trace_events: int = 1_000_000
+    trace_chains: int = 10_000
+    diff_events: int = 20_000
     own_modules_only: bool = False
     budget: Budget = dataclasses.field(default_factory=budget)
 

@@ -17,6 +17,7 @@ import pytest
 from crucible import events
 from crucible.assembly import stored_chain
 from crucible.assembly.recording import RunRecording
+from crucible.assembly.run_trace import TraceTerms
 from crucible.errors import StoreError
 from crucible.pipeline import ContextDelta, RunInfo, StageRecord
 from crucible.store import Store, open_store
@@ -76,12 +77,14 @@ def test_a_stage_is_kept_with_all_that_happened_in_it(store: Store, record: Call
         assert told(store) == [f"kept {number}" for number in range(index + 1)]
     recording.run_finished("r", "completed", None)
     chain = Chain.load(store.artifacts_dir / "r" / "trace.json")
-    assert chain.to_dict()["events"] == store.traces.load("r")[0].events
+    kept = stored_chain(store, "r")
+    assert kept is not None
+    assert chain.events == kept.events
 
 
 def test_without_a_trace_the_rest_is_kept(store: Store, record: Callable[..., RunRecording]) -> None:
     """Nothing listens for it, and no file is left."""
-    recording = record(trace=False)
+    recording = record(trace=TraceTerms(is_kept=False))
     recording.run_started(RUN)
     stage(recording, 0)
     recording.run_finished("r", "completed", None)

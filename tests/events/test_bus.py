@@ -172,3 +172,12 @@ def test_a_span_tells_of_an_error_that_cannot_say_what_it_is() -> None:
         raise Mute
     assert [event.name for event in found] == ["work.start", "work.exception"]
     assert found[1].metadata == {"error_type": "Mute", "error": "its message could not be made (RuntimeError)"}
+
+
+def test_aliases_are_heard_under_the_name_that_is_emitted() -> None:
+    """Who listens for the predecessor's name, or for all that begin with it, hears the event under today's."""
+    for names in ("causal_trace.event.created", "causal_trace.*"):
+        with events.collect(names) as heard:
+            events.emit("crucible_trace.event.created")
+            events.emit("crucible_train.batch.stop")
+        assert [event.name for event in heard] == ["crucible_trace.event.created"]

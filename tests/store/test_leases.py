@@ -18,9 +18,12 @@ from crucible.errors import StoreError
 from crucible.pipeline import ContextDelta, Failure, RunInfo, StageRecord
 from crucible.store import Happened, Heartbeat, Store, open_store, tables
 from crucible.store.owner import Owner, current_owner
+from crucible.trace import Event
+from crucible.trace.chain_row import row_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = RunInfo("r", "e", {"id": "e"})
+TRACE_ROW = row_of(Event.new("decision", "d", "r"))
 DONE = StageRecord(0, "train", "ok", started_at="2026-01-01T00:00:01+00:00", duration_ns=5)
 
 
@@ -136,13 +139,13 @@ def test_who_was_away_too_long_writes_nothing_more(two: tuple[Store, Store], clo
     assert theirs.runs.claim_for_resume("r").attempt == 2
     theirs.runs.run_started(RUN)
     event = ("r", "x", 1, None, None, None, None, "{}", "{}")
-    happened = Happened([event], [("r", "loss", 1, 9.0, 0)], "c", "n", [("a", "{}")])
+    happened = Happened([event], [("r", "loss", 1, 9.0, 0)], "c", "n", [TRACE_ROW])
     for write in (
         lambda: ours.runs.stage_started("r", DONE),
         lambda: ours.runs.stage_finished("r", DONE, ContextDelta({"n": 1}), happened),
         lambda: ours.runs.run_finished("r", "completed", None),
         lambda: ours.telemetry.write_events([event], [("r", "loss", 1, 9.0, 0)]),
-        lambda: ours.traces.save_events("r", "c", "n", [{"id": "a"}]),
+        lambda: ours.traces.save_rows("r", "c", "n", [TRACE_ROW]),
     ):
         with pytest.raises(StoreError, match=rf"r was taken over by process {os.getpid()} .*attempt 2.*\(attempt 1\)"):
             write()

@@ -15,8 +15,11 @@ from sqlalchemy import func, select
 from crucible.errors import StoreError
 from crucible.pipeline import ContextDelta, RunInfo, StageRecord
 from crucible.store import Happened, Store, open_store, tables
+from crucible.trace import Event
+from crucible.trace.chain_row import row_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+TRACE_ROW = row_of(Event.new("decision", "d", "r"))
 REF = {"path": "a", "sha256": "0" * 64, "size_bytes": 5, "media_type": "text/plain", "made_from": ["b"]}
 
 
@@ -38,7 +41,7 @@ def record(store: Store, run_id: str, *, status: str = "completed", document: st
     (store.workspace(run_id) / "a").write_text("hello")
     store.runs.run_started(RunInfo(run_id, "e", {"id": document}))
     event = (run_id, "x", 1, None, None, None, None, "{}", "{}")
-    happened = Happened([event], [(run_id, "loss", 1, 0.5, 0)], "c", "n", [("t", '{"id": "t"}')])
+    happened = Happened([event], [(run_id, "loss", 1, 0.5, 0)], f"c-{run_id}", "n", [TRACE_ROW])
     store.runs.stage_finished(run_id, StageRecord(0, "s", "ok"), ContextDelta(artifacts={"a": REF}), happened)
     store.reports.save(run_id, "report", "csv", "text/csv", "x")
     if status:
@@ -118,7 +121,7 @@ def test_what_belongs_to_no_run_goes(timed: Store, moment: list[datetime]) -> No
         [("lost", "x", early, None, None, None, None, "{}", "{}")], [("serie", "l", 1, 1.0, early)]
     )
     timed.telemetry.write_events([("young", "x", early + 3 * 10**12, None, None, None, None, "{}", "{}")])
-    timed.traces.save_events("trace", "c", "n", [{"id": "a"}])
+    timed.traces.save_rows("trace", "c", "n", [TRACE_ROW])
     record(timed, "kept")
     assert timed.gc(dry_run=False).folders == {}
     moment[0] += timedelta(hours=1, minutes=1)

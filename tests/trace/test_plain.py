@@ -117,3 +117,17 @@ def test_plain_is_plain(value: Any) -> None:
     found = plain(value)
     assert not_plain(found) is None
     assert msgspec.json.decode(msgspec.json.encode(found)) == found
+
+
+def test_what_contains_itself_twice() -> None:
+    """A value that contains itself more than once ends soon, instead of doubling at every level."""
+    value: dict[str, object] = {"n": 1}
+    value["a"] = value["b"] = value
+    found = plain(value)
+    assert found["n"] == found["a"]["a"]["n"] == 1
+    assert len(str(found)) < 1_000_000
+
+
+def test_keys_are_made_encodable() -> None:
+    """A key with half a surrogate pair is spelled out like any other text."""
+    assert plain({"a\ud800": 1}) == {"a\\ud800": 1}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from crucible.errors import SpecError
@@ -124,3 +127,17 @@ def test_register_refuses_looks(look: dict[str, str], code: str) -> None:
         register_event_type("mine", category="mine", meaning="Mine.", **look)
     assert caught.value.code == code
     assert event_type("mine") is None
+
+
+def test_what_crucible_says_is_registered() -> None:
+    """Every type that the package itself gives to a decision is in the registry."""
+    source = Path(__file__).parents[2] / "src" / "crucible"
+    calls = [
+        call
+        for file in source.rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "decision"
+    ]
+    words = [key.value.value for call in calls for key in call.keywords if key.arg == "type"]  # type: ignore[attr-defined]
+    assert len(words) >= 5
+    assert [word for word in words if event_type(word) is None] == []

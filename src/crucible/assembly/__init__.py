@@ -6,8 +6,8 @@ Rooms below know nothing of each other's company; here they meet. Behind `crucib
 from crucible.assembly.document import Checked, check, load, problems_of
 from crucible.assembly.execution import aresume, arun, resume, run
 from crucible.assembly.options import ResumeOptions, RunOptions
-from crucible.assembly.recording import stored_chain
 from crucible.assembly.refusals import refusals_of
+from crucible.assembly.run_trace import stored_chain
 from crucible.assembly.schema import document_schema
 
 __all__ = [

@@ -18,6 +18,7 @@ from typing import Any, Unpack
 from crucible.assembly.document import problems_of
 from crucible.assembly.options import ResumeOptions, RunOptions, flags_of, require_known
 from crucible.assembly.recording import RunRecording
+from crucible.assembly.run_trace import TraceTerms
 from crucible.errors import Cancelled, SpecError, SpecErrors, StoreError
 from crucible.ir import Experiment, content_hash, from_dict
 from crucible.pipeline import (
@@ -62,6 +63,7 @@ def run(experiment: Experiment, **options: Unpack[RunOptions]) -> RunResult:
 async def arun(experiment: Experiment, **options: Unpack[RunOptions]) -> RunResult:
     """Do what `run` does, inside an event loop."""
     require_known(options, RunOptions)
+    trace = TraceTerms.of(options)
     registry = _registry(options)
     source, run_id = options.get("source"), options.get("run_id")
     run_id = new_run_id() if run_id is None else run_id
@@ -77,7 +79,7 @@ async def arun(experiment: Experiment, **options: Unpack[RunOptions]) -> RunResu
         given = dict(options.get("assigns", {}))
         assigns = {**given, "provenance": _provenance(experiment, opened, source, command)}
         course = _Course(experiment, opened, run_id, source, assigns)
-        return await course.carry_out(runner, trace=options.get("trace", True))
+        return await course.carry_out(runner, trace)
     finally:
         if opened is not None:
             opened.close()
@@ -100,6 +102,7 @@ def resume(run_id: str, **options: Unpack[ResumeOptions]) -> RunResult:
 async def aresume(run_id: str, **options: Unpack[ResumeOptions]) -> RunResult:
     """Do what `resume` does, inside an event loop."""
     require_known(options, ResumeOptions)
+    trace = TraceTerms.of(options)
     registry = _registry(options)
     opened = open_store(options.get("store"), create=False)
     try:
@@ -113,7 +116,7 @@ async def aresume(run_id: str, **options: Unpack[ResumeOptions]) -> RunResult:
         with _claimed(opened, stored.run_id):
             state = opened.runs.resume_state(stored.run_id)
             course = _Course(experiment, opened, stored.run_id, stored.source, assigns, state)
-            return await course.carry_out(runner, trace=options.get("trace", True))
+            return await course.carry_out(runner, trace)
     finally:
         opened.close()
 
@@ -144,13 +147,13 @@ class _Course:
     assigns: Mapping[str, Any]
     state: Resume | None = None
 
-    async def carry_out(self, runner: Runner, *, trace: bool) -> RunResult:
+    async def carry_out(self, runner: Runner, trace: TraceTerms) -> RunResult:
         with cancellable() as cancellation:
             if self.store is None:
-                return await self._unrecorded(runner, cancellation, trace=trace)
-            return await self._recorded(runner, self.store, cancellation, trace=trace)
+                return await self._unrecorded(runner, cancellation, trace)
+            return await self._recorded(runner, self.store, cancellation, trace)
 
-    async def _recorded(self, runner: Runner, store: Store, cancellation: Cancellation, *, trace: bool) -> RunResult:
+    async def _recorded(self, runner: Runner, store: Store, cancellation: Cancellation, trace: TraceTerms) -> RunResult:
         """Run, and stop at once when what happens cannot be kept any more."""
         workspace = store.workspace(self.run_id)
         recording = RunRecording(
@@ -174,11 +177,13 @@ class _Course:
             raise recording.start_error
         return result
 
-    async def _unrecorded(self, runner: Runner, cancellation: Cancellation, *, trace: bool) -> RunResult:
+    async def _unrecorded(self, runner: Runner, cancellation: Cancellation, trace: TraceTerms) -> RunResult:
         workspace = Path(tempfile.mkdtemp(prefix=f"crucible-{self.run_id}-"))
-        if not trace:
+        if not trace.is_kept:
             return await self._run(runner, workspace, cancellation)
-        with Collector(self.run_id, self.experiment.id) as collector:
+        collector = Collector(self.run_id, self.experiment.id)
+        trace.apply(collector.chain)
+        with collector:
             try:
                 return await self._run(runner, workspace, cancellation)
             finally:

@@ -24,6 +24,9 @@ class ResumeOptions(TypedDict, total=False):
         validate_options: What a mistake in a stage's options does: `error` (the default) refuses the document, `warn`
             logs it, `off` does not look.
         trace: Whether to keep why things were done; default: true.
+        seal: Whether each event of the trace is hashed with those before it, so that `crucible trace verify` finds what
+            was tampered with; default: false. A run that was sealed goes on so.
+        sign_with: A private Ed25519 key as PEM, with which the end of the trace is signed; it is sealed, too.
         max_parallel: How many branches of the pipeline are carried out at once, at least 1; default: 16.
     """
 
@@ -33,6 +36,8 @@ class ResumeOptions(TypedDict, total=False):
     middleware: Iterable[Middleware]
     validate_options: OptionsMode
     trace: bool
+    seal: bool
+    sign_with: str | Path | None
     max_parallel: int
 
 
@@ -63,6 +68,10 @@ def flags_of(options: ResumeOptions) -> list[str]:
     flags = [part for package in options.get("allow_imports", ()) for part in ("--allow-import", package)]
     if not options.get("trace", True):
         flags.append("--no-trace")
+    if options.get("seal"):
+        flags.append("--seal")
+    if (key := options.get("sign_with")) is not None:
+        flags += ["--sign-with", str(key)]
     if "max_parallel" in options:
         flags += ["--max-parallel", str(options["max_parallel"])]
     store = options.get("store")

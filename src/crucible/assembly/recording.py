@@ -12,32 +12,16 @@ import threading
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-import msgspec
-
+from crucible.assembly.run_trace import RunTrace, TraceTerms
 from crucible.errors import StoreError
-from crucible.ir.files import atomic_write
 from crucible.pipeline import ContextDelta, Failure, RunInfo, RunStatus, StageRecord
 from crucible.pipeline.records import failure_of
-from crucible.store import Happened, Heartbeat, Store, TraceRow, encode
+from crucible.store import Happened, Heartbeat, Store
 from crucible.telemetry import Recorder
-from crucible.trace import Chain, Collector
 
-__all__ = ["RunRecording", "stored_chain"]
+__all__ = ["RunRecording"]
 
-
-def stored_chain(store: Store, run_id: str) -> Chain | None:
-    """Return the causal chain that a store keeps of a run; None if it keeps none.
-
-    Raises:
-        StoreError: The store cannot be read.
-    """
-    chains = store.traces.load(run_id)
-    if not chains:
-        return None
-    kept = chains[0]
-    return Chain.from_dict(
-        {"id": kept.chain_id, "name": kept.name, "created_at": kept.created_at, "events": kept.events}
-    )
+_KEPT = TraceTerms()
 
 
 class RunRecording:
@@ -48,7 +32,7 @@ class RunRecording:
         run_id: The run; an earlier attempt's trace is continued.
         name: The trace's name, such as the experiment's id.
         workspace: Folder of the run's files; the whole chain is left there as `trace.json`.
-        trace: Whether the causal trace is kept, too.
+        trace: Whether the causal trace is kept, too, and sealed.
         on_failure: Called once, on whatever thread noticed, when in the middle of a stage telemetry could not be
             written, or another process had taken the run over: the chance to cancel the run at once. The next call of
             this recording raises anyway.
@@ -61,7 +45,7 @@ class RunRecording:
         name: str,
         workspace: Path,
         *,
-        trace: bool = True,
+        trace: TraceTerms = _KEPT,
         on_failure: Callable[[StoreError], None] | None = None,
     ) -> None:
         self._store = store
@@ -72,9 +56,8 @@ class RunRecording:
         self._told = threading.Lock()  # taken for good by the first failure
         self._failure: StoreError | None = None
         self._recorder = Recorder(store, run_id, on_failure=self._fail)
-        self._collector = Collector(run_id, name, chain=stored_chain(store, run_id)) if trace else None
+        self._trace = RunTrace(store, run_id, name, trace) if trace.is_kept else None
         self._heartbeat = Heartbeat(store.runs, run_id, on_lost=self._fail)
-        self._unsaved: list[TraceRow] = []
         self._has_started = False
         self._start_error: BaseException | None = None
 
@@ -114,8 +97,8 @@ class RunRecording:
     def _listen(self) -> None:
         self._heartbeat.start()
         self._recorder.start()
-        if self._collector is not None:
-            self._collector.start()
+        if self._trace is not None:
+            self._trace.start()
 
     def stage_started(self, run_id: str, record: StageRecord) -> None:
         """Keep a stage that starts, with the telemetry and trace of what was before: all of it or nothing."""
@@ -137,10 +120,8 @@ class RunRecording:
             return
         try:
             self._recorder.flush()
-            if self._collector is not None:
-                self._store.traces.save_rows(run_id, self._collector.chain.id, self._name, self._fresh())
-                self._unsaved = []
-                _write_trace(self._collector.chain, self._workspace / "trace.json")
+            if self._trace is not None:
+                self._trace.finish(self._workspace)
             self._raise_if_missed()
         finally:
             self._heartbeat.stop()  # the lease lasts long enough for what is left
@@ -149,38 +130,26 @@ class RunRecording:
     def close(self) -> None:
         """Stop listening, whatever happened."""
         self._heartbeat.stop()
-        if self._collector is not None:
-            self._collector.stop()
+        if self._trace is not None:
+            self._trace.stop()
         self._recorder.stop()
 
     @contextlib.contextmanager
     def _happened(self) -> Generator[Happened]:
         """Hand over what happened and is not kept yet; it is, when the block ends well."""
         with self._recorder.drained() as (rows, points):
-            chain_id = "" if self._collector is None else self._collector.chain.id
-            yield Happened(rows, points, chain_id, self._name, self._fresh())
-        self._unsaved = []
-
-    def _fresh(self) -> list[TraceRow]:
-        """Return what the trace has that is not kept yet, also what an earlier call could not write."""
-        if self._collector is not None:
-            self._unsaved += [(event.id, encode(event.to_dict())) for event in self._collector.drain()]
-        return self._unsaved
+            if self._trace is None:
+                yield Happened(rows, points)
+                return
+            yield Happened(rows, points, self._trace.chain.id, self._name, self._trace.fresh())
+        self._trace.kept()
 
     def _raise_if_missed(self) -> None:
-        if self._collector is not None and (missed := self._collector.missed):
-            raise StoreError(
-                f"the trace of run {self._run_id} misses {missed} events that could not be taken in; "
-                "please report this with the run's `crucible runs show`"
-            )
+        if self._trace is not None:
+            self._trace.check()
 
     def _fail(self, error: StoreError) -> None:
         if self._told.acquire(blocking=False):
             self._failure = error
             if self._on_failure is not None:
                 self._on_failure(error)
-
-
-def _write_trace(chain: Chain, path: Path) -> None:
-    """Leave a whole chain as a file: `Chain.save`, without its search for what JSON cannot carry."""
-    atomic_write(path, msgspec.json.format(encode(chain.to_dict()).encode(), indent=2) + b"\n")

@@ -25,6 +25,7 @@ from crucible.cli.run_query import runs_gc, runs_list
 from crucible.cli.runs import runs_diff, runs_files, runs_show
 from crucible.cli.tables import hint
 from crucible.cli.timeline import runs_timeline
+from crucible.cli.traces import trace as trace_commands
 from crucible.errors import SpecError
 from crucible.ir import Experiment, Issue, Model
 from crucible.pipeline import Registry, new_run_id
@@ -52,7 +53,7 @@ for name, command in {
 }.items():
     runs.command(name)(command)
 app.add_typer(runs, name="runs")
-app.add_typer(reading.trace, name="trace")
+app.add_typer(trace_commands, name="trace")
 app.command("schema")(reading.schema)
 app.command("stages")(reading.stages)
 
@@ -74,6 +75,13 @@ ParallelOption = Annotated[
     typer.Option("--max-parallel", min=1, help="How many branches run at once; default: 16.", show_default=False),
 ]
 TraceOption = Annotated[bool, typer.Option("--trace/--no-trace", help="Keep why things were done.")]
+SealOption = Annotated[
+    bool, typer.Option("--seal", help="Hash each event of the trace with those before it; see `trace verify`.")
+]
+SignOption = Annotated[
+    Path | None,
+    typer.Option("--sign-with", metavar="KEY", help="Sign the trace with this private key (PEM).", show_default=False),
+]
 
 
 @app.callback()
@@ -93,11 +101,14 @@ def run(
     store: StoreOption = None,
     allow_import: AllowImportOption = None,
     trace: TraceOption = True,
+    seal: SealOption = False,
+    sign_with: SignOption = None,
     max_parallel: ParallelOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Carry out an experiment, show it while it happens, and keep everything."""
     settings = _settings(store, allow_import, max_parallel, trace=trace)
+    settings |= _sealing(seal=seal, sign_with=sign_with)
     parts = [part for override in overrides or () for part in ("--set", override)]
     command = ["crucible", "run", str(file), *parts]
     _run_document(file, list(overrides or []), settings, as_json=as_json, command=command)
@@ -109,6 +120,15 @@ def _settings(
     settings: ResumeOptions = {"store": store, "allow_imports": allow_import or [], "trace": trace}
     if max_parallel is not None:
         settings["max_parallel"] = max_parallel
+    return settings
+
+
+def _sealing(*, seal: bool, sign_with: Path | None) -> ResumeOptions:
+    settings: ResumeOptions = {}
+    if seal:
+        settings["seal"] = True
+    if sign_with is not None:
+        settings["sign_with"] = sign_with
     return settings
 
 
@@ -163,6 +183,8 @@ def resume(
     store: StoreOption = None,
     allow_import: AllowImportOption = None,
     trace: TraceOption = True,
+    seal: SealOption = False,
+    sign_with: SignOption = None,
     max_parallel: ParallelOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -177,6 +199,7 @@ def resume(
     console = make_console(stderr=as_json)
     console.print(Text(f"resuming {whole}"))
     settings = _settings(store, allow_import, max_parallel, trace=trace)
+    settings |= _sealing(seal=seal, sign_with=sign_with)
     again = Again(whole, settings)
     result = follow(console, again, lambda: assembly.resume(whole, **settings))
     conclude(console, result, again, as_json=as_json)

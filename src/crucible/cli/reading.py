@@ -1,4 +1,4 @@
-"""The commands that show what there is: traces, schemas, stages. Tables for people, `--json` for programs."""
+"""The commands that show what there is: schemas and stages. Tables for people, `--json` for programs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 from rich.text import Text
 
-from crucible.cli.access import JsonOption, RunArgument, StoreOption, named, print_json, reading_store
+from crucible.cli.access import JsonOption, print_json
 from crucible.cli.console import console as make_console
 from crucible.cli.failure import handled
 from crucible.cli.tables import table
@@ -16,27 +16,7 @@ from crucible.errors import ContractError, SpecError
 from crucible.ir import did_you_mean
 from crucible.pipeline import Registry, type_words
 
-__all__ = ["schema", "stages", "trace"]
-
-trace = typer.Typer(help="Why a run did what it did.", no_args_is_help=True)
-
-
-@trace.command("show")
-@handled
-def trace_show(run_id: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Show why a run did what it did: stages, trainings and decisions, with reasons and alternatives."""
-    from crucible.assembly import stored_chain
-    from crucible.trace import to_text
-
-    with reading_store(store) as opened:
-        run = named(opened, run_id)
-        chain = stored_chain(opened, run.run_id)
-    if chain is None:
-        raise SpecError(f"run {run.run_id} left no trace: it ended before its first stage did, or ran with --no-trace")
-    if as_json:
-        print_json(chain.to_dict())
-    else:
-        typer.echo(to_text(chain))
+__all__ = ["schema", "stages"]
 
 
 @handled

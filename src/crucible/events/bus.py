@@ -18,6 +18,8 @@ from typing import Any
 
 import msgspec
 
+from crucible.events.registry import aliases, canonical_name
+
 __all__ = [
     "Event",
     "Handler",
@@ -110,15 +112,17 @@ def attach(handler_id: str, names: str | Iterable[str], fn: Handler, *, run_id: 
 
     Args:
         handler_id: Name of the subscription; attaching the same name again replaces it.
-        names: Exact names, `prefix.*`, or `*` for all.
+        names: Exact names, aliases of the registry too, `prefix.*`, or `*` for all.
         fn: The handler. If it raises, the error is counted and the handler stays.
         run_id: Only events emitted inside the scope of this run; None for all.
     """
     wanted = [names] if isinstance(names, str) else list(names)
+    prefixes = tuple(name[:-1] for name in wanted if name.endswith("*") and name != "*")
     subscription = _Subscription(
         fn=fn,
-        exact=frozenset(name for name in wanted if not name.endswith("*")),
-        prefixes=tuple(name[:-1] for name in wanted if name.endswith("*") and name != "*"),
+        exact=frozenset(canonical_name(name) for name in wanted if not name.endswith("*"))
+        | frozenset(name for alias, name in aliases().items() if prefixes and alias.startswith(prefixes)),
+        prefixes=prefixes,
         everything="*" in wanted,
         run_id=run_id,
     )

@@ -1,6 +1,7 @@
 """The names of all events, with their category, what they mean, their measurements and who emits them.
 
-A name that Crucible emits is in here; a test holds both to each other.
+A name that Crucible emits is in here; a test holds both to each other. `causal_trace.*`, the predecessor's spelling of
+`crucible_trace.*`, is an alias: looking it up finds the name that Crucible emits.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-__all__ = ["EventInfo", "categories", "event_info", "register", "standard_events"]
+__all__ = ["EventInfo", "aliases", "canonical_name", "categories", "event_info", "register", "standard_events"]
 
 
 class EventInfo(msgspec.Struct, frozen=True):
@@ -21,6 +22,7 @@ class EventInfo(msgspec.Struct, frozen=True):
         description: What happened, in one sentence.
         emitted_by: The room that emits it, `external`, or `planned`.
         measurements: Unit by measurement; `1` for counts and ratios.
+        aliases: Other names for the same event, which Crucible understands but does not emit.
     """
 
     name: str
@@ -28,23 +30,37 @@ class EventInfo(msgspec.Struct, frozen=True):
     description: str
     emitted_by: str
     measurements: Mapping[str, str] = {}
+    aliases: tuple[str, ...] = ()
 
 
 _registry: dict[str, EventInfo] = {}
+_names: dict[str, str] = {}  # alias -> name
 
 
 def register(info: EventInfo) -> None:
     """Add an event, or replace what is known of it."""
     _registry[info.name] = info
+    for alias in info.aliases:
+        _names[alias] = info.name
+
+
+def canonical_name(name: str) -> str:
+    """Return the name that an alias stands for; any other name comes back unchanged."""
+    return _names.get(name, name)
+
+
+def aliases() -> Mapping[str, str]:
+    """Return the names that stand for others, and those they stand for."""
+    return {alias: name for alias, name in _names.items() if alias != name}
 
 
 def event_info(name: str) -> EventInfo | None:
-    """Return what is known of an event; None for a name that is not registered."""
-    return _registry.get(name)
+    """Return what is known of an event, by name or alias; None for a name that is not registered."""
+    return _registry.get(canonical_name(name))
 
 
 def standard_events() -> tuple[str, ...]:
-    """Return all registered names, in order of registration."""
+    """Return all registered names, aliases left out, in order of registration."""
     return tuple(_registry)
 
 
@@ -111,4 +127,37 @@ _event("crucible_train.base_build.progress", "training", "Base model trained fur
 _event("crucible_data.dataset.loaded", "data", "Dataset loaded.", "data", items="1")
 _span("crucible_data.evaluation", "data", "Evaluation", "data", items="1", prompt_tokens="1", completion_tokens="1")
 _event("crucible_data.evaluation.progress", "data", "Items evaluated.", "data", items="1")
-_event("crucible_trace.decision.made", "trace", "Decision taken, with reason and alternatives.", "every room")
+
+
+def _traced(name: str, description: str, emitted_by: str, **measurements: str) -> None:
+    aliases = (f"causal_trace.{name}",)
+    register(EventInfo(f"crucible_trace.{name}", "trace", description, emitted_by, measurements, aliases))
+
+
+_traced("decision.made", "Decision taken, with reason and alternatives.", "every room")
+_traced("event.created", "Event of a trace made.", "trace")
+_traced("chain.created", "Chain of a trace made.", "trace", event_count="1")
+_traced("chain.saved", "Chain of a trace saved.", "trace", event_count="1")
+_traced("chain.loaded", "Chain of a trace loaded.", "trace", event_count="1")
+
+# What the rooms of several models and of bounded latency will emit; the trace tells it already.
+_span("ensemble.prediction", "ensemble", "Ensemble prediction", "planned", models="1", succeeded="1", failed="1")
+_event(
+    "ensemble.vote.completed",
+    "ensemble",
+    "Several models' answers became one.",
+    "planned",
+    votes="1",
+    agreement="1",
+    confidence="1",
+    duration_ns="ns",
+)
+_span("hedging.request", "hedging", "Request with bounded latency", "planned", requests="1", duplicates="1")
+_event(
+    "hedging.request.duplicated",
+    "hedging",
+    "A second request was sent, `duration_ns` after the first one.",
+    "planned",
+    attempt="1",
+    duration_ns="ns",
+)

@@ -14,8 +14,26 @@ EventRow = tuple[str, str, int, str | None, int | None, str | None, str | None, 
 PointRow = tuple[str, str, int, float, int]
 """run_id, series, step, value, timestamp_ns."""
 
-TraceRow = tuple[str, str]
-"""event_id, document_json."""
+TraceRow = tuple[
+    str,  # event_id
+    int,  # timestamp_us
+    str,  # type
+    str,  # decision
+    str,  # reasoning
+    str,  # alternatives_json
+    float | None,  # confidence
+    str | None,  # code_section
+    str | None,  # spec_reference
+    str,  # metadata_json
+    str | None,  # parent_id
+    str,  # depends_on_json
+    str | None,  # stage_id
+    str | None,  # experiment_id
+    str | None,  # extra_json
+    str | None,  # hash
+    str | None,  # signature
+]
+"""The columns of `trace_events` from `event_id` on."""
 
 
 class Happened(msgspec.Struct, frozen=True):

@@ -92,19 +92,35 @@ class StoredEvent(msgspec.Struct, frozen=True):
 
 
 class StoredChain(msgspec.Struct, frozen=True):
-    """A causal chain of a run.
+    """A causal chain as it lies in the store, without its events.
 
     Args:
-        chain_id: Its id.
+        id: Its number in this store; `trace_events.chain` refers to it.
+        chain_id: Its own id.
+        run_id: The run that it is of; None: of none.
         name: Its name.
-        created_at: ISO 8601 UTC, when its first events were saved.
-        events: Its events as dicts, in the order in which they were saved.
+        description: In more words.
+        created_at: ISO 8601 UTC; of a run's chain, when its first events were saved.
+        updated_at: ISO 8601 UTC, its last event's time or later.
+        event_count: How many events it has.
+        metadata_json: A JSON object.
+        extra_json: A JSON object of keys that no version knows, and of texts that the database cannot hold.
+        integrity_json: What sealed it, without what is kept with each event; None for an unsealed chain.
+        archived_at: ISO 8601 UTC; None for one that is not archived.
     """
 
+    id: int
     chain_id: str
+    run_id: str | None
     name: str
+    description: str | None
     created_at: str
-    events: list[dict[str, Any]]
+    updated_at: str
+    event_count: int
+    metadata_json: str
+    extra_json: str | None
+    integrity_json: str | None
+    archived_at: str | None
 
 
 class StoredReport(msgspec.Struct, frozen=True):

@@ -135,8 +135,6 @@ class RunWriter(PartOfRuns):
             yield cursor
         if fresh:
             self._parts.telemetry.remember(fresh)
-        if happened.trace:
-            self._parts.traces.remember(run_id, happened.chain_id)
 
     def run_finished(self, run_id: str, status: RunStatus, failure: Failure | None) -> None:
         """Keep how the run ended; a stage whose end could not be kept is written down as cancelled.

@@ -14,11 +14,15 @@ Texts named `*_json` hold JSON (see `codec`); times are ISO 8601 UTC with micros
     telemetry_events   one row an event of a run, in order of `id`
     telemetry_series   one row a (run, series name); points refer to its `id`
     telemetry_points   one row a (series, step): a repeated step replaces the value; a NULL value is NaN
-    trace_chains       one row a causal chain of a run
-    trace_events       one row a trace event, in order of `id`; a known event_id is replaced
+    trace_chains       one row a causal chain, of a run or (run_id NULL) of none; `chain_id` is its own id
+    trace_events       one row a trace event, in order of `id`; a known event_id is replaced; `timestamp_us` is in
+                       microseconds since 1970 UTC
 
 Telemetry and traces have no foreign key to `runs`: a recording may begin before the run's row. What is left without a
-run for an hour is removed by `gc`.
+run for an hour is removed by `gc`; a chain that never had a run is not.
+
+What the full-text search of `trace_events` needs differs between the databases and is made by the migrations alone:
+see `trace_index`.
 """
 
 from __future__ import annotations
@@ -204,20 +208,42 @@ telemetry_points = Table(
 trace_chains = Table(
     "trace_chains",
     metadata,
-    Column("run_id", Text, primary_key=True),
-    Column("chain_id", Text, primary_key=True),
+    Column("id", _BIG_ID, primary_key=True),
+    Column("chain_id", Text, nullable=False),
+    Column("run_id", Text, index=True),
     Column("name", Text, nullable=False),
-    Column("created_at", Text, nullable=False),
+    Column("description", Text),
+    Column("created_at", Text, nullable=False, index=True),
+    Column("updated_at", Text, nullable=False),
+    Column("event_count", Integer, nullable=False),
+    Column("metadata_json", Text, nullable=False),
+    Column("extra_json", Text),
+    Column("integrity_json", Text),
+    Column("archived_at", Text),
+    UniqueConstraint("chain_id"),
 )
 
 trace_events = Table(
     "trace_events",
     metadata,
     Column("id", _BIG_ID, primary_key=True),
-    Column("run_id", Text, nullable=False),
-    Column("chain_id", Text, nullable=False),
+    Column("chain", _BIG_ID, ForeignKey("trace_chains.id", ondelete="CASCADE"), nullable=False),
     Column("event_id", Text, nullable=False),
-    Column("document_json", Text, nullable=False),
-    UniqueConstraint("run_id", "chain_id", "event_id"),
-    ForeignKeyConstraint(["run_id", "chain_id"], ["trace_chains.run_id", "trace_chains.chain_id"], ondelete="CASCADE"),
+    Column("timestamp_us", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("reasoning", Text, nullable=False),
+    Column("alternatives_json", Text, nullable=False),
+    Column("confidence", Double[float]()),
+    Column("code_section", Text),
+    Column("spec_reference", Text),
+    Column("metadata_json", Text, nullable=False),
+    Column("parent_id", Text),
+    Column("depends_on_json", Text, nullable=False),
+    Column("stage_id", Text),
+    Column("experiment_id", Text),
+    Column("extra_json", Text),
+    Column("hash", Text),
+    Column("signature", Text),
+    UniqueConstraint("chain", "event_id"),
 )

@@ -6,25 +6,26 @@ they are frozen. It is not for several writers at once; the collector holds a lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 from crucible.errors import SpecError, SpecErrors
-from crucible.trace import chain_file, links
+from crucible.trace import chain_file, notices
 from crucible.trace.event import Event, format_timestamp, new_id, read_event
-from crucible.trace.index import Index
+from crucible.trace.integrity.keys import Signer
+from crucible.trace.integrity.ledger import Ledger
+from crucible.trace.integrity.sealing import sealed
+from crucible.trace.lookup import Lookup
 from crucible.trace.reading import Fields
-from crucible.trace.relationships import Problem, find_problems
-from crucible.trace.statistics import Statistics, summarize
 
 __all__ = ["Chain"]
 
 _KEYS = frozenset({"id", "name", "description", "events", "metadata", "created_at", "updated_at", "statistics"})
 
 
-class Chain:
+class Chain(Lookup):
     """The events of one task, in order, and how they hang together.
 
     Args:
@@ -37,9 +38,8 @@ class Chain:
     """
 
     __slots__ = (
-        "_events",
         "_extra",
-        "_index",
+        "_ledger",
         "created_at",
         "description",
         "id",
@@ -59,21 +59,33 @@ class Chain:
         created_at: datetime | None = None,
         updated_at: datetime | None = None,
     ) -> None:
+        self._begin(name, id, description, metadata, created_at)
+        self.updated_at = updated_at or self.created_at
+        notices.chain_created(self)
+
+    def _begin(
+        self,
+        name: str,
+        id: str | None,  # noqa: A002  # the field's name
+        description: str | None,
+        metadata: Mapping[str, Any] | None,
+        created_at: datetime | None,
+    ) -> None:
+        """Fill in an empty chain; one that is read or derived is not told to the bus."""
+        super().__init__()
         self.id = id or new_id()
         self.name = name
         self.description = description
         self.metadata: dict[str, Any] = dict(metadata or {})
-        self.created_at = created_at or datetime.now(UTC)
-        self.updated_at = updated_at or self.created_at
+        self.created_at = self.updated_at = created_at or datetime.now(UTC)
         self._extra: dict[str, Any] = {}
-        self._events: list[Event] = []
-        self._index = Index()
+        self._ledger: Ledger | None = None
 
     def add(self, event: Event) -> Event:
         """Append an event and return it.
 
         Raises:
-            SpecError: An event with this id is already in the chain.
+            SpecError: An event with this id is already in the chain, or it is sealed and the event is no JSON value.
         """
         if event.id in self._index.by_id:
             raise SpecError(f"event {event.id} is already in the chain; events need distinct ids", code="duplicate_id")
@@ -90,114 +102,39 @@ class Chain:
             self.add(event)
 
     def _append(self, event: Event) -> None:
+        if self._ledger is not None:
+            self._ledger.append(event)
         self._events.append(event)
         self._index.add(event)
         self.updated_at = max(self.updated_at, event.timestamp)
 
-    @property
-    def events(self) -> tuple[Event, ...]:
-        """All events in order, as a copy; iterate over the chain itself where there are many."""
-        return tuple(self._events)
+    def seal(self, signer: Signer | None = None) -> Ledger:
+        """Hash all events, and from now on each that is added, so that `verify` finds which one was tampered with.
 
-    def __len__(self) -> int:
-        return len(self._events)
-
-    def __iter__(self) -> Iterator[Event]:
-        return iter(self._events)
-
-    def __getitem__(self, place: int) -> Event:
-        return self._events[place]
-
-    def since(self, place: int) -> list[Event]:
-        """Return the events from a place on, counted from 0."""
-        return self._events[place:]
-
-    def get(self, event_id: str) -> Event | None:
-        """Return an event by its id; None if there is none."""
-        return self._index.by_id.get(event_id)
-
-    def children(self, event_id: str) -> list[Event]:
-        """Return the events whose parent is this one, in chain order.
-
-        Raises:
-            KeyError: The event is not in the chain.
-        """
-        return list(self._index.children.get(self._known(event_id).id, ()))
-
-    def parent(self, event_id: str) -> Event | None:
-        """Return an event's parent; None for a root, and for a parent that is missing (`validate_relationships`).
-
-        Raises:
-            KeyError: The event is not in the chain.
-        """
-        parent_id = self._known(event_id).parent_id
-        return None if parent_id is None else self._index.by_id.get(parent_id)
-
-    def _known(self, event_id: str) -> Event:
-        try:
-            return self._index.by_id[event_id]
-        except KeyError:
-            raise KeyError(f"event {event_id} is not in the chain") from None
-
-    def roots(self) -> list[Event]:
-        """Return the events that name no parent."""
-        return [event for event in self._events if event.parent_id is None]
-
-    def leaves(self) -> list[Event]:
-        """Return the events that are nobody's parent."""
-        return [event for event in self._events if event.id not in self._index.children]
-
-    def ancestors(self, event_id: str) -> list[Event]:
-        """Return what encloses an event, the nearest first.
-
-        Raises:
-            KeyError: The event is not in the chain.
-        """
-        return links.ancestors(self._known(event_id), self._index)
-
-    def descendants(self, event_id: str) -> list[Event]:
-        """Return everything inside an event, parents before their children, siblings in chain order.
-
-        Raises:
-            KeyError: The event is not in the chain.
-        """
-        return links.descendants(self._known(event_id), self._index)
-
-    def rests_on(self, event_id: str, *, with_parents: bool = False) -> list[Event]:
-        """Return everything that an event rests on, directly or through others, the nearest first.
+        The ledger is saved and loaded with the chain; filtered, sorted and merged chains have none. `integrity.ledger`
+        says what it can show, and what only with a signature.
 
         Args:
-            event_id: The event, such as a decision.
-            with_parents: Whether what encloses an event counts as something it rests on, too.
+            signer: Signs where the chain ends, whenever it is saved. A chain that was sealed before goes on with it.
 
         Raises:
-            KeyError: The event is not in the chain.
+            SpecError: An event holds what JSON cannot carry, or the chain was sealed before and does not verify, or
+                with another key.
         """
-        return links.basis(self._known(event_id), self._index, with_parents=with_parents)
+        if self._ledger is None and "integrity" in self._extra:
+            raise SpecError("the chain has a ledger that this version cannot read; filter it into a new chain first")
+        self._ledger = sealed(self, signer)
+        return self._ledger
 
-    def rest_on_it(self, event_id: str) -> list[Event]:
-        """Return everything that rests on an event, directly or through others, the nearest first.
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """Keys of the file that no version knows, with their values; they are written back as they came."""
+        return self._extra
 
-        Raises:
-            KeyError: The event is not in the chain.
-        """
-        return links.consequences(self._known(event_id), self._index)
-
-    def by_type(self, type: str) -> list[Event]:  # noqa: A002  # the field's name
-        """Return the events of a type, by its name or an alias, whichever of them the events carry."""
-        return self._index.of_type(type, self._events)
-
-    def by_stage(self, stage_id: str) -> list[Event]:
-        """Return the events of a stage."""
-        return list(self._index.by_stage.get(stage_id, ()))
-
-    def by_experiment(self, experiment_id: str) -> list[Event]:
-        """Return the events of an experiment."""
-        return list(self._index.by_experiment.get(experiment_id, ()))
-
-    def between(self, start: datetime, end: datetime) -> list[Event]:
-        """Return the events from `start` to `end`, both included, in chain order; both times are aware."""
-        return [event for event in self._events if start <= event.timestamp <= end]
+    @property
+    def ledger(self) -> Ledger | None:
+        """What was sealed; None if the chain never was."""
+        return self._ledger
 
     def filter(self, keep: Callable[[Event], bool]) -> Chain:
         """Return a chain of the events that `keep` says yes to; id, name and metadata are this one's.
@@ -211,45 +148,13 @@ class Chain:
         return self._with(sorted(self._events, key=lambda event: event.timestamp, reverse=descending))
 
     def _with(self, events: Iterable[Event]) -> Chain:
-        made = Chain(
-            self.name,
-            id=self.id,
-            description=self.description,
-            metadata=self.metadata,
-            created_at=self.created_at,
-        )
+        made: Chain = Chain.__new__(Chain)
+        made._begin(self.name, self.id, self.description, self.metadata, self.created_at)
         for event in events:
             made._append(event)
         made.updated_at = self.updated_at
-        made._extra = dict(self._extra)
+        made._extra = {key: value for key, value in self._extra.items() if key != "integrity"}
         return made
-
-    def statistics(self) -> Statistics:
-        """Return counts, mean confidence and duration."""
-        return summarize(self._events)
-
-    def decision_points(self) -> list[Event]:
-        """Return the events that chose: those with alternatives, and those whose type says so."""
-        deciding = self._index.deciding_types()
-        return [event for event in self._events if event.alternatives or event.type in deciding]
-
-    def low_confidence(self, threshold: float = 0.7) -> list[Event]:
-        """Return the events whose stated confidence is below `threshold`; those that state none are left out."""
-        return [event for event in self._events if event.confidence is not None and event.confidence < threshold]
-
-    def confidence_history(self, *, type: str | None = None) -> list[tuple[datetime, float]]:  # noqa: A002  # the field's name
-        """Return when which confidence was stated, by time; events that state none are left out.
-
-        Args:
-            type: Only events of this type, by its name or an alias; None: all.
-        """
-        chosen = self._events if type is None else self.by_type(type)
-        stated = [(event.timestamp, event.confidence) for event in chosen if event.confidence is not None]
-        return sorted(stated, key=lambda entry: entry[0])
-
-    def validate_relationships(self) -> list[Problem]:
-        """Return every repeated id, missing parent, missing dependency and cycle; empty if all links hold."""
-        return find_problems(self._events)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Chain):
@@ -265,7 +170,10 @@ class Chain:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the chain as JSON values, in the predecessor's layout; keys that no version knows come back."""
-        return {
+        return self._layout([event.to_dict() for event in self._events])
+
+    def _layout(self, events: list[dict[str, Any]]) -> dict[str, Any]:
+        data: dict[str, Any] = {
             "id": self.id,
             "name": self.name,
             "description": self.description,
@@ -273,9 +181,12 @@ class Chain:
             "updated_at": format_timestamp(self.updated_at),
             "metadata": dict(self.metadata),
             "statistics": self.statistics().to_dict(),
-            "events": [event.to_dict() for event in self._events],
+            "events": events,
             **self._extra,
         }
+        if self._ledger is not None:
+            data["integrity"] = self._ledger.to_dict()
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Chain:
@@ -285,7 +196,7 @@ class Chain:
         `validate_relationships` remark on them.
 
         Args:
-            data: At least `events`; times that are missing are those of the first and last event.
+            data: At least `events`, objects or `Event`s; times that are missing are those of the first and last event.
 
         Raises:
             SpecErrors: Every problem, with its path, such as `events[3].timestamp`.
@@ -293,21 +204,23 @@ class Chain:
         problems: list[SpecError] = []
         fields = Fields(data, "", problems)
         listed = fields.items("events")
-        events = [read_event(entry, f"events[{place}]", problems) for place, entry in enumerate(listed)]
+        events: list[Event] = [
+            entry if isinstance(entry, Event) else read_event(entry, f"events[{place}]", problems)
+            for place, entry in enumerate(listed)
+        ]
         moments = sorted(event.timestamp for event in events)
         created_at = fields.moment("created_at") if fields.has("created_at") or not moments else moments[0]
-        chain = cls(
-            fields.text("name") or "",
-            id=fields.text("id"),
-            description=fields.text("description"),
-            metadata=fields.mapping("metadata"),
-            created_at=created_at,
-        )
+        chain: Chain = cls.__new__(cls)
+        name, description = fields.text("name") or "", fields.text("description")
+        chain._begin(name, fields.text("id"), description, fields.mapping("metadata"), created_at)
         for event in events:
             chain._append(event)
         if fields.has("updated_at"):
             chain.updated_at = fields.moment("updated_at")
         chain._extra = fields.beyond(_KEYS)
+        chain._ledger = Ledger.read(fields.raw("integrity"))
+        if chain._ledger is not None:
+            del chain._extra["integrity"]
         if problems:
             raise SpecErrors("trace chain", problems)
         return chain
@@ -319,7 +232,9 @@ class Chain:
             SpecError: The chain holds a value that JSON cannot carry.
             StoreError: The file cannot be written.
         """
-        return chain_file.write(Path(path), self.to_dict())
+        written = chain_file.write(Path(path), self._layout([]), self._events)
+        notices.chain_saved(self, path=str(written))
+        return written
 
     @classmethod
     def load(cls, path: str | Path) -> Chain:
@@ -332,6 +247,8 @@ class Chain:
         """
         data = chain_file.read(Path(path))
         try:
-            return cls.from_dict(data)
+            chain = cls.from_dict(data)
         except SpecErrors as problems:
             raise SpecErrors(f"{path} is not a chain", list(problems.errors)) from None
+        notices.chain_loaded(chain, path=str(path))
+        return chain

@@ -14,7 +14,9 @@ from typing import Any, TypedDict, Unpack, cast
 
 import msgspec
 
+from crucible import events
 from crucible.errors import SpecError, SpecErrors
+from crucible.trace import notices
 from crucible.trace.plain import not_plain
 from crucible.trace.reading import Fields, read_confidence
 from crucible.trace.vocabulary import canonical_type, event_type, unknown_type_message
@@ -88,7 +90,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def new(cls, type: str, decision: str, reasoning: str, **fields: Unpack[EventFields]) -> Event:  # noqa: A002  # the field's name
-        """Make an event now, with a fresh id; nothing is checked.
+        """Make an event now, with a fresh id; nothing is checked. The bus is told (`crucible_trace.event.created`).
 
         Args:
             type: A type's name or alias; the alias is replaced by the name.
@@ -112,7 +114,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
             given["confidence"] = float(given["confidence"])
         if "metadata" in given:
             given["metadata"] = dict(given["metadata"])
-        return cls(identity, moment, canonical_type(type), decision, reasoning, **given)
+        event = cls(identity, moment, canonical_type(type), decision, reasoning, **given)
+        if events.attached():
+            notices.event_created(event)
+        return event
 
     def validate(self) -> list[str]:
         """Return what is wrong with this event, one sentence a problem; empty if nothing is."""

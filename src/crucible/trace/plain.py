@@ -18,6 +18,7 @@ import msgspec
 __all__ = ["not_plain", "plain"]
 
 _DEPTH = 32
+_CONTAINERS = 10_000  # in one value: what contains itself twice would otherwise become 2**32 of them
 _INT_RANGE = range(-(2**63), 2**64)  # what 64-bit readers of JSON can take
 
 
@@ -26,13 +27,17 @@ def plain(value: Any, *, depth: int = _DEPTH) -> Any:
 
     Args:
         value: Anything.
-        depth: Levels of nesting to keep; what lies deeper becomes its type's name.
+        depth: Levels of nesting to keep; what lies deeper, or behind 10,000 others, becomes its type's name.
     """
+    return _plain(value, depth, [_CONTAINERS])
+
+
+def _plain(value: Any, depth: int, left: list[int]) -> Any:
     kind = value.__class__  # nearly all are one of these three; asking for abstract classes takes ten times as long
     if kind is str or (kind is int and value in _INT_RANGE):
         return value if kind is int else _encodable(value)
     if kind is dict:
-        return _container(value, depth)
+        return _container(value, depth, left)
     if isinstance(value, enum.Enum):
         value = value.value
     if isinstance(value, msgspec.Struct):
@@ -41,16 +46,21 @@ def plain(value: Any, *, depth: int = _DEPTH) -> Any:
         return value
     if isinstance(value, numbers.Number):
         return _number(value)
-    return _container(cast("Any", value), depth) if isinstance(value, Mapping | list | tuple | Set) else _worded(value)
+    is_container = isinstance(value, Mapping | list | tuple | Set)
+    return _container(cast("Any", value), depth, left) if is_container else _worded(value)
 
 
-def _container(value: Any, depth: int) -> Any:
-    if depth <= 0:
+def _container(value: Any, depth: int, left: list[int]) -> Any:
+    left[0] -= 1
+    if depth <= 0 or left[0] < 0:
         return f"<{type(value).__name__}>"
     if value.__class__ is dict or isinstance(value, Mapping):
         entries = cast("Mapping[Any, Any]", value).items()
-        return {key if key.__class__ is str else _worded(key): plain(entry, depth=depth - 1) for key, entry in entries}
-    return [plain(entry, depth=depth - 1) for entry in value]
+        return {
+            _encodable(key) if key.__class__ is str else _worded(key): _plain(entry, depth - 1, left)
+            for key, entry in entries
+        }
+    return [_plain(entry, depth - 1, left) for entry in value]
 
 
 def _number(value: Any) -> int | float | str:

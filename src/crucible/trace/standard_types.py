@@ -37,6 +37,7 @@ COLORS: Mapping[str, tuple[str, str]] = {
     "stage": ("#455a64", "#eceff1"),
     "reliability": ("#006064", "#e0f7fa"),
     "distributed": ("#33691e", "#f1f8e9"),
+    "data": ("#4e342e", "#fbe9e7"),
 }
 """Colour of lines and text, and of surfaces, by category."""
 
@@ -127,11 +128,14 @@ STANDARD = (
     Standard("feedback", "RET", "retraining_triggered", "It was decided to train again.", is_decision=True),
     Standard("stage", "STS", "stage_started", "A stage or a pipeline began.", aliases=("stage_start",)),
     Standard("stage", "STC", "stage_completed", "A stage or a pipeline ended as planned.", aliases=("stage_complete",)),
+    Standard("stage", "STR", "stage_retried", "An attempt at a stage failed, and another follows."),
     Standard("stage", "STF", "stage_failed", "A stage or a pipeline ended with an error.", color=_RED, fill=_PINK),
     Standard("reliability", "VOT", "vote_completed", "Several models' answers became one.", is_decision=True),
     Standard("reliability", "HDG", "request_hedged", "A second request was sent because the first was slow."),
     Standard("reliability", "REQ", "request_completed", "A request was answered."),
     Standard("reliability", "RQF", "request_failed", "A request was not answered.", color=_RED, fill=_PINK),
+    Standard("data", "DAT", "data_selected", "It was settled which items are used.", is_decision=True),
+    Standard("data", "OVL", "data_overlap", "Items of one split turned up in another."),
     Standard("distributed", "AGG", "gradients_aggregated", "Gradients of several workers were summed."),
     Standard("distributed", "BAR", "barrier_reached", "A worker waited for the others."),
 )

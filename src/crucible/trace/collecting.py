@@ -1,0 +1,44 @@
+"""A chain of whatever happens in a block of code: `collect`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator
+
+from crucible.trace.chain import Chain
+from crucible.trace.collector import Collector
+
+__all__ = ["collect"]
+
+
+@contextlib.contextmanager
+def collect(name: str = "Collected", *, run_id: str | None = None, chain: Chain | None = None) -> Generator[Chain]:
+    """Keep a chain of what the bus tells for the time of a block.
+
+    `with collect("night run") as chain: …`
+
+    | on the bus | in the chain |
+    |---|---|
+    | pipelines, stages, trainings | `stage_started`, `training_started`; `…_completed` or `…_failed` below it |
+    | another attempt at a stage, a request to stop | `stage_retried`, `decision_made` |
+    | epochs, checkpoints | `epoch_completed`, `checkpoint_saved` |
+    | evaluations, built base models | `metric_recorded`, `model_loaded` |
+    | decisions | the type that they name |
+    | votes of ensembles | `vote_completed` |
+    | predictions of ensembles | `inference_completed` or `request_failed`, which rests on its votes |
+    | hedges | `request_hedged` |
+    | hedged requests | `request_completed` or `request_failed`, which rests on its hedges |
+    | optimiser steps, validations | summed up on their training: `batches`, `validation` |
+    | calls of samplers (`req_llm.request`) | summed up on the nearest of the above that ends: `requests` |
+
+    What is summed up when the block ends, and enclosed by nothing that has ended, becomes one event. Events of the
+    trace itself (`crucible_trace.event.created`) are not told. Blocks may be nested; several on one chain take each
+    event of the bus once.
+
+    Args:
+        name: Name of the chain.
+        run_id: Listen to this run alone; None for everything on the bus.
+        chain: Add to this chain instead of a new one.
+    """
+    with Collector(run_id, name, chain=chain) as collector:
+        yield collector.chain

@@ -1,0 +1,23 @@
+"""How the events of the bus read as events of a trace: type, decision, reasoning, metadata.
+
+Only words are chosen here, from what an event carries; what it does not carry is left out, never guessed. Who encloses
+whom is the collector's business.
+"""
+
+from collections.abc import Callable, Mapping
+
+from crucible import events
+from crucible.trace.narration import decisions, framework, reliability, training
+from crucible.trace.narration.framework import PIPELINE, SPANS, ending, opening, was_begun
+from crucible.trace.narration.reliability import FOLLOWED
+from crucible.trace.narration.words import Words, left_over
+
+__all__ = ["FOLLOWED", "PIPELINE", "SPANS", "SPEAKERS", "Words", "ending", "left_over", "opening", "was_begun"]
+
+SPEAKERS: Mapping[str, Callable[[events.Event], Words]] = {
+    **training.SPEAKERS,
+    **decisions.SPEAKERS,
+    **framework.SPEAKERS,
+    **reliability.SPEAKERS,
+}
+"""Single events that are told, and what tells them."""

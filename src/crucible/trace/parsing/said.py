@@ -1,0 +1,105 @@
+"""What one event tag says of each field, from its child tags and its attributes.
+
+Tags come before attributes, the first before the second; whatever is no field goes to the metadata.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from crucible.trace.parsing.entities import read_text
+from crucible.trace.parsing.field_names import field_of, near
+from crucible.trace.parsing.issue import Reports, shown
+from crucible.trace.parsing.outline import EventFrame, Outline
+from crucible.trace.parsing.values import squeezed
+
+__all__ = ["Said", "Saying"]
+
+_SUGGESTIONS = 20  # looking for what a word may mean takes long, and a text may hold 100,000 of them
+_LISTS = frozenset({"alternatives", "alternative", "depends_on"})
+
+
+class Saying(NamedTuple):
+    """What stands in one tag or attribute.
+
+    Args:
+        raw: Markup.
+        offset: Where the tag or the attribute begins.
+    """
+
+    raw: str
+    offset: int
+
+
+class Said:
+    """All that one event says.
+
+    Args:
+        outline: The text.
+        event: The event.
+        types: The registered types by their squeezed names, among which a bare attribute may be.
+    """
+
+    def __init__(self, outline: Outline, event: EventFrame, types: dict[str, str]) -> None:
+        self.event = event
+        self.metadata: dict[str, Any] = {}
+        self._sayings: dict[str, list[Saying]] = {}
+        self._unknown: list[tuple[str, int]] = []
+        for field in event.fields:
+            self._add(field.name, field.written, outline.raw(field.pieces), field.start)
+        for attribute in event.attributes:
+            if attribute.value is not None:
+                self._add(field_of(attribute.name) or "", attribute.name, attribute.value, attribute.offset)
+            elif squeezed(attribute.name) in types:
+                self._add("type", attribute.name, attribute.name, attribute.offset)
+            else:
+                self._unknown.append((attribute.name, attribute.offset))
+                self.metadata.setdefault(attribute.name, True)
+        if not self.has("code_section") and self.has("code"):
+            self._sayings["code_section"] = self._sayings.pop("code")
+        self.loose = outline.raw(event.loose)
+
+    def _add(self, name: str, written: str, raw: str, offset: int) -> None:
+        if name:
+            self._sayings.setdefault(name, []).append(Saying(raw, offset))
+        else:
+            self._unknown.append((written, offset))
+            self.metadata.setdefault(written, read_text(raw))
+
+    def has(self, name: str) -> bool:
+        """Return whether a field is given, be it empty."""
+        return name in self._sayings
+
+    def all(self, name: str) -> list[Saying]:
+        """Return all that is said of a field, an empty saying being none."""
+        return [saying for saying in self._sayings.get(name, ()) if saying.raw.strip()]
+
+    def text(self, name: str) -> str:
+        """Return the first text that a field is given; "" if there is none."""
+        sayings = self.all(name)
+        return read_text(sayings[0].raw) if sayings else ""
+
+    def offset(self, name: str) -> int:
+        """Return where a field is given; where the event begins if it is not."""
+        sayings = self.all(name) or self._sayings.get(name)
+        return sayings[0].offset if sayings else self.event.start
+
+    def report(self, reports: Reports, hints: dict[str, str]) -> None:
+        """Report what is unknown or said twice.
+
+        Args:
+            reports: Takes the issues.
+            hints: What unknown words may mean, for those looked up so far, across events.
+        """
+        for name, offset in self._unknown:
+            if name not in hints and len(hints) < _SUGGESTIONS:
+                close = near(name)
+                hints[name] = f"; did you mean {close}?" if close else ""
+            message = f"{shown(name)} is no field of an event; it is kept in the metadata{hints.get(name, '')}"
+            reports.add("unknown_field", offset, message, self.event)
+        for name in [*self._sayings]:
+            sayings = self.all(name)
+            if name not in _LISTS and len({saying.raw.strip() for saying in sayings}) > 1:
+                kept = shown(read_text(sayings[0].raw))
+                message = f"{name} is given {len(sayings)} times; {kept} is kept"
+                reports.add("repeated_field", sayings[1].offset, message, self.event)
