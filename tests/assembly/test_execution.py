@@ -143,7 +143,7 @@ def test_a_trace_that_misses_events_fails_the_run(tmp_path: Path, monkeypatch: p
     def deaf(_collector: object, _event: events.Event) -> None:
         raise RuntimeError("not heard")
 
-    monkeypatch.setattr("crucible.trace.collector.Collector._hear", deaf)
+    monkeypatch.setattr("crucible.trace.collecting.collector.Collector._hear", deaf)
     result = assembly.run(experiment("work"), store=tmp_path, registry=registry())
     assert result.status == "failed"
     assert "misses" in str(result.error)

@@ -19,7 +19,7 @@ from crucible.pipeline import ContextDelta, Failure, RunInfo, StageRecord
 from crucible.store import Happened, Heartbeat, Store, open_store, tables
 from crucible.store.owner import Owner, current_owner
 from crucible.trace import Event
-from crucible.trace.chain_row import row_of
+from crucible.trace.stored.chain_row import row_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = RunInfo("r", "e", {"id": "e"})

@@ -16,7 +16,7 @@ from crucible.errors import StoreError
 from crucible.pipeline import ContextDelta, RunInfo, StageRecord
 from crucible.store import Happened, Store, open_store, tables
 from crucible.trace import Event
-from crucible.trace.chain_row import row_of
+from crucible.trace.stored.chain_row import row_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TRACE_ROW = row_of(Event.new("decision", "d", "r"))

@@ -23,7 +23,7 @@ from crucible.store.schema import REVISIONS, VERSION_TABLE, downgrade, ensure_cu
 from crucible.store.tables import metadata
 from crucible.store.trace_index import INDEX_TABLES
 from crucible.trace import Event
-from crucible.trace.trace_store import TraceStore
+from crucible.trace.stored.trace_store import TraceStore
 
 
 def tables_of(store: Store) -> set[str]:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from crucible.errors import SpecError
 from crucible.store import Store
 from crucible.trace import Chain, Event
-from crucible.trace.chain_row import row_of
-from crucible.trace.trace_store import TraceStore
+from crucible.trace.stored.chain_row import row_of
+from crucible.trace.stored.trace_store import TraceStore
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -16,11 +16,11 @@ from crucible.errors import SpecError, StoreError
 from crucible.pipeline import RunInfo
 from crucible.store import Store
 from crucible.trace import Chain, Event
-from crucible.trace.chain_row import event_of, row_of
-from crucible.trace.found import ChainFilter
 from crucible.trace.integrity.verification import verify
 from crucible.trace.queries.condition import Condition
-from crucible.trace.trace_store import TraceStore
+from crucible.trace.stored.chain_row import event_of, row_of
+from crucible.trace.stored.found import ChainFilter
+from crucible.trace.stored.trace_store import TraceStore
 
 START = datetime(2026, 1, 1, 12, 30, 0, 123457, tzinfo=UTC)
 HOSTILE = "“Élan” '; DROP TABLE trace_events; -- \x1b[31m \0 \ud800 \u202e 🎉"
@@ -175,7 +175,7 @@ def test_a_save_that_fails_leaves_the_old_chain(traces: TraceStore, monkeypatch:
         yield row_of(chain[0])
         raise StoreError("in the middle")
 
-    monkeypatch.setattr("crucible.trace.trace_store.rows_of", broken)
+    monkeypatch.setattr("crucible.trace.stored.trace_store.rows_of", broken)
     with pytest.raises(StoreError, match="in the middle"):
         traces.save(chain_of(5, description="new"))
     monkeypatch.undo()

@@ -14,7 +14,7 @@ from crucible.errors import StoreError
 from crucible.pipeline import RunInfo
 from crucible.store import Store, TraceRow
 from crucible.trace import Event
-from crucible.trace.chain_row import row_of
+from crucible.trace.stored.chain_row import row_of
 
 RUN = RunInfo("r", "e", {"id": "e"})
 
@@ -94,7 +94,7 @@ def test_a_killed_process_leaves_whole_transactions(url: str, opened: Callable[[
         "import os, signal, sys\n"
         "from crucible.store import open_store\n"
         "from crucible.trace import Event\n"
-        "from crucible.trace.chain_row import row_of\n"
+        "from crucible.trace.stored.chain_row import row_of\n"
         "store = open_store(sys.argv[1])\n"
         "rows = [row_of(Event.new('decision', 'd', 'r', id=str(place))) for place in range(6)]\n"
         "store.traces.save_rows('r', 'c', 'n', rows[:2])\n"

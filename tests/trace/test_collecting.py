@@ -11,7 +11,7 @@ import pytest
 from crucible import events
 from crucible.trace import Chain, Collector, narration
 from crucible.trace.collecting import collect
-from crucible.trace.scribe import is_heard
+from crucible.trace.collecting.scribe import is_heard
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from crucible import events
 from crucible.ir import BackendRef, Experiment, StageDef
 from crucible.pipeline import Context, NoOptions, Registry, Runner, StageBase
 from crucible.trace import Chain, Collector, Event, narration
-from crucible.trace.sums import SUMMED
+from crucible.trace.collecting.sums import SUMMED
 
 RUN = "run-1"
 

@@ -29,6 +29,7 @@ BLOCKS = {
 
 
 def page(name: str) -> str:
+    """Return a page's text."""
     return (DOCS / name).read_text(encoding="utf-8")
 
 
@@ -46,8 +47,8 @@ def words(cell: str) -> list[str]:
 @pytest.mark.parametrize("name", BLOCKS)
 def test_examples(name: str, monkeypatch: pytest.MonkeyPatch, follow_guide: Callable[..., int]) -> None:
     """Each Python block runs after the ones before it, and prints what the text block below it shows."""
-    monkeypatch.setattr(vocabulary, "_types", vocabulary._types)
-    monkeypatch.setattr(vocabulary, "_canonical", vocabulary._canonical)
+    for name_of_registry in ("_types", "_canonical"):  # put back afterwards: pages register types
+        monkeypatch.setattr(vocabulary, name_of_registry, vars(vocabulary)[name_of_registry])
     assert follow_guide(name) == BLOCKS[name]
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from crucible.errors import SpecError, StoreError
 from crucible.trace import Chain, Event
 from crucible.trace.folder import ChainFolder
-from crucible.trace.folder_names import file_name, id_of
+from crucible.trace.folder.names import file_name, id_of
 
 DATA = Path(__file__).parent / "data"
 START = datetime(2026, 1, 1, tzinfo=UTC)

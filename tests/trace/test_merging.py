@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from crucible.errors import SpecError, SpecErrors
 from crucible.trace import Chain, Event
-from crucible.trace.causal_order import in_causal_order
 from crucible.trace.merging import merge
+from crucible.trace.merging.causal_order import in_causal_order
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from crucible import assembly, ir
 from crucible.pipeline import Context, Registry, stage
 from crucible.store import open_store
 from crucible.trace import Chain
-from crucible.trace.trace_store import TraceStore
+from crucible.trace.stored.trace_store import TraceStore
 
 
 class Switch:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from crucible.errors import Cancelled, ContractError, StoreError
-from crucible.trace import Chain, Event, turns
+from crucible.trace import Chain, Event
 from crucible.trace.collecting import collect
-from crucible.trace.tracing import enclosing, traced_stage, traced_training
+from crucible.trace.tracing import enclosing, traced_stage, traced_training, turns
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from crucible.errors import StoreError
 from crucible.ir.files import atomic_write
 from crucible.store import Store, TraceRow, encode
 from crucible.trace import Chain, Collector, Signer, TraceStore
-from crucible.trace.chain_row import row_of
+from crucible.trace.stored.chain_row import row_of
 
 __all__ = ["RunTrace", "TraceTerms", "stored_chain"]
 

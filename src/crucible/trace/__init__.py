@@ -11,10 +11,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from crucible.trace import training
-from crucible.trace.block import Block
 from crucible.trace.chain import Chain
-from crucible.trace.collecting import collect
-from crucible.trace.collector import Collector
+from crucible.trace.collecting import Collector, collect
 from crucible.trace.comparison import (
     RUN_NOISE,
     ChangedEvent,
@@ -40,8 +38,7 @@ from crucible.trace.exports import (
     to_json,
     training_table,
 )
-from crucible.trace.folder import ChainFolder
-from crucible.trace.folder_entry import FolderEntry, FolderListing, FolderMoves, FolderProblem
+from crucible.trace.folder import ChainFolder, FolderEntry, FolderListing, FolderMoves, FolderProblem
 from crucible.trace.integrity import (
     Closing,
     Entry,
@@ -86,7 +83,7 @@ from crucible.trace.queries import (
 from crucible.trace.relationships import Problem
 from crucible.trace.statistics import Statistics
 from crucible.trace.text_tree import to_text
-from crucible.trace.tracing import Traced, enclosing, traced_stage, traced_training
+from crucible.trace.tracing import Block, Traced, enclosing, traced_stage, traced_training
 from crucible.trace.viewer import ViewerOptions, open_in_browser, save_html, to_html
 from crucible.trace.vocabulary import (
     EventType,
@@ -99,8 +96,7 @@ from crucible.trace.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from crucible.trace.found import ChainFilter, ChainInfo, Found, Hit
-    from crucible.trace.trace_store import TraceStore
+    from crucible.trace.stored import ChainFilter, ChainInfo, Found, Hit, TraceStore
 
 __all__ = [
     "CSV_COLUMNS",
@@ -201,18 +197,12 @@ __all__ = [
     "verify",
 ]
 
-_STORED = {  # these need the database libraries
-    "ChainFilter": "found",
-    "ChainInfo": "found",
-    "Found": "found",
-    "Hit": "found",
-    "TraceStore": "trace_store",
-}
+_STORED = frozenset({"ChainFilter", "ChainInfo", "Found", "Hit", "TraceStore"})  # these need the database libraries
 
 
 def __getattr__(name: str) -> Any:
     if name in _STORED:
-        return getattr(importlib.import_module(f"crucible.trace.{_STORED[name]}"), name)
+        return getattr(importlib.import_module("crucible.trace.stored"), name)
     raise AttributeError(f"module 'crucible.trace' has no attribute {name!r}")
 
 

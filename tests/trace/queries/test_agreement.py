@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from crucible.store import open_store, tables
 from crucible.trace import Chain, Event, event_type, event_types
-from crucible.trace.chain_row import event_of, row_of
 from crucible.trace.queries import Condition, query
 from crucible.trace.queries.pushdown import where
-from crucible.trace.trace_store import TraceStore
+from crucible.trace.stored.chain_row import event_of, row_of
+from crucible.trace.stored.trace_store import TraceStore
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ALIASED = next(entry for entry in event_types() if entry.aliases)

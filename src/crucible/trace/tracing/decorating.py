@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
-from crucible.trace.block import Block
+from crucible.trace.tracing.block import Block
 
 __all__ = ["decorated"]
 

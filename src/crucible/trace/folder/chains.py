@@ -15,8 +15,8 @@ from crucible.errors import CrucibleError, SpecErrors, StoreError
 from crucible.ir.files import sync_folder
 from crucible.trace.chain import Chain
 from crucible.trace.display import clean
-from crucible.trace.folder_entry import FolderEntry, FolderListing, FolderMoves, FolderProblem, read_entry
-from crucible.trace.folder_names import SUFFIX, file_name, is_plain
+from crucible.trace.folder.entry import FolderEntry, FolderListing, FolderMoves, FolderProblem, read_entry
+from crucible.trace.folder.names import SUFFIX, file_name, is_plain
 
 __all__ = ["ChainFolder", "FolderEntry", "FolderListing", "FolderMoves", "FolderProblem"]
 

@@ -13,9 +13,9 @@ import msgspec
 
 from crucible.errors import SpecError, SpecErrors
 from crucible.ir import did_you_mean
-from crucible.trace.causal_order import in_causal_order
 from crucible.trace.chain import Chain
 from crucible.trace.event import Event
+from crucible.trace.merging.causal_order import in_causal_order
 from crucible.trace.plain import plain
 
 __all__ = ["By", "merge"]

@@ -18,9 +18,9 @@ from crucible.store.trace_search import RANKED, EventQuery
 from crucible.store.trace_words import SearchWords
 from crucible.trace import notices
 from crucible.trace.chain import Chain
-from crucible.trace.chain_head import chain_of, head_of, rows_of
-from crucible.trace.chain_row import event_of
-from crucible.trace.found import ChainFilter, ChainInfo, Found, Hit, hit_of
+from crucible.trace.stored.chain_head import chain_of, head_of, rows_of
+from crucible.trace.stored.chain_row import event_of
+from crucible.trace.stored.found import ChainFilter, ChainInfo, Found, Hit, hit_of
 from crucible.trace.vocabulary import canonical_type, event_type
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Generator
 
 from crucible.trace.chain import Chain
-from crucible.trace.collector import Collector
+from crucible.trace.collecting.collector import Collector
 
 __all__ = ["collect"]
 

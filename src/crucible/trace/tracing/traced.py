@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, Unpack, cast
 
 from crucible.errors import ContractError
-from crucible.trace.block import Block, Kind, enclosing
-from crucible.trace.decorating import decorated
 from crucible.trace.event import EventFields
+from crucible.trace.tracing.block import Block, Kind, enclosing
+from crucible.trace.tracing.decorating import decorated
+from crucible.trace.tracing.turns import Growing, turns_of
 from crucible.trace.training.making import given, mapping, text
-from crucible.trace.turns import Growing, turns_of
 
 __all__ = ["Traced", "enclosing", "traced_stage", "traced_training"]
 

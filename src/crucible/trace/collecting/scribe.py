@@ -14,8 +14,8 @@ from typing import Any, Literal, cast
 from crucible import events
 from crucible.trace import narration
 from crucible.trace.chain import Chain
+from crucible.trace.collecting.sums import SUMMED, Sums
 from crucible.trace.event import Event, new_id
-from crucible.trace.sums import SUMMED, Sums
 from crucible.trace.vocabulary import canonical_type
 
 __all__ = ["Scribe", "is_heard"]

@@ -17,10 +17,10 @@ import msgspec
 
 from crucible.errors import ContractError
 from crucible.trace.event import Event, EventFields
-from crucible.trace.failures import facts_of, is_stop, message_of, shortened
+from crucible.trace.tracing.failures import facts_of, is_stop, message_of, shortened
+from crucible.trace.tracing.turns import Growing, Turns
 from crucible.trace.training.making import event_of
 from crucible.trace.training.stages import in_words
-from crucible.trace.turns import Growing, Turns
 
 __all__ = ["Block", "Kind", "enclosing"]
 

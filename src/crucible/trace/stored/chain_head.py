@@ -17,9 +17,9 @@ from crucible.store.happened import TraceRow
 from crucible.store.records import StoredChain
 from crucible.store.run_rows import moment_text
 from crucible.trace.chain import Chain
-from crucible.trace.chain_row import event_of, exact_json, is_storable, read_exact_json, row_of
 from crucible.trace.integrity.ledger import Entry, Ledger
 from crucible.trace.reading import read_timestamp
+from crucible.trace.stored.chain_row import event_of, exact_json, is_storable, read_exact_json, row_of
 
 __all__ = ["chain_of", "head_of", "rows_of"]
 

@@ -13,9 +13,9 @@ from typing import Self, cast
 from crucible import events
 from crucible.trace import narration
 from crucible.trace.chain import Chain
+from crucible.trace.collecting.scribe import Scribe, is_heard
 from crucible.trace.event import Event, new_id
-from crucible.trace.scribe import Scribe, is_heard
-from crucible.trace.turns import turns_of
+from crucible.trace.tracing.turns import turns_of
 
 __all__ = ["Collector"]
 
@@ -39,7 +39,7 @@ class Collector:
             self._chain.metadata.setdefault("run_id", run_id)
         self._resumed = run_id is not None and narration.was_begun(self._chain)
         self._drained = len(self._chain)
-        self._handler_id = f"crucible.trace.collector-{new_id()}"
+        self._handler_id = f"crucible.trace.collecting.collector-{new_id()}"
         self._missed_before = 0  # the bus counts from the last attaching on
         self._is_started = False
         self._turns = turns_of(self._chain)
