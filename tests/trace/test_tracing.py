@@ -472,3 +472,14 @@ def test_nothing_is_held_after_the_last_user(chain: Chain) -> None:
     with traced_stage(chain, "s"), collect(chain=chain):
         assert len(turns._in_use) == before + 1
     assert len(turns._in_use) == before
+
+
+def test_what_is_inside_inherits_stage_and_experiment() -> None:
+    """A training inside a stage, and events made elsewhere that are added to it, carry its stage and experiment."""
+    chain = Chain("lanes")
+    with traced_stage(chain, "fit", experiment_id="e"), traced_training(chain, "m") as block:
+        block.add(Event.new("epoch_completed", "Epoch 1 completed", "R"))
+        own = block.add(Event.new("epoch_completed", "Epoch 2 completed", "R", stage_id="mine"))
+    assert own.stage_id == "mine"
+    assert {event.experiment_id for event in chain} == {"e"}
+    assert [event.stage_id for event in chain].count("fit") == len(chain) - 1

@@ -84,8 +84,8 @@ class Block:
         self._innermost: Block | None = None  # where the last step of a generator stopped
         self.is_open = True
         given_fields = cast("dict[str, Any]", {**fields})
-        if "parent_id" not in given_fields and self.within is not None:
-            given_fields["parent_id"] = self.within.started.id
+        if self.within is not None:
+            given_fields = {**self.within.lane(), **given_fields}
         self._fields = cast("EventFields", given_fields)
         self._started = event_of(
             f"{kind.stem}_started", f"{kind.subject} started", kind.opening, kind.computed, self._fields
@@ -117,16 +117,18 @@ class Block:
             reasoning: Why.
             **fields: Any other field of `Event`.
         """
-        own = {name: getattr(self._started, name) for name in ("stage_id", "experiment_id")}
-        known = {name: value for name, value in own.items() if value is not None}
-        inside = cast("EventFields", {"parent_id": self._started.id, **known, **fields})
+        inside = cast("EventFields", {**self.lane(), **fields})
         return self._turns.add(Event.new(type, decision, reasoning, **inside))
 
+    def lane(self) -> dict[str, Any]:
+        """Return what events inside the block inherit, as fields: parent, stage and experiment."""
+        own = {name: getattr(self._started, name) for name in ("stage_id", "experiment_id")}
+        return {"parent_id": self._started.id, **{name: value for name, value in own.items() if value is not None}}
+
     def add(self, event: Event) -> Event:
-        """Add an event; the block becomes the parent of one that has none. Returns the event as it was added."""
-        if event.parent_id is None:
-            event = msgspec.structs.replace(event, parent_id=self._started.id)
-        return self._turns.add(event)
+        """Add an event and return it as it was added: parent, stage and experiment that it lacks are the block's."""
+        lacking = {name: value for name, value in self.lane().items() if getattr(event, name) is None}
+        return self._turns.add(msgspec.structs.replace(event, **lacking) if lacking else event)
 
     def note(self, **metadata: Any) -> None:
         """Add metadata to the closing event.
