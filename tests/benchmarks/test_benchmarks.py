@@ -20,7 +20,17 @@ import crucible
 from benchmarks import __main__ as command
 from benchmarks import chain, document, environments, side, table, topic
 
-SMALL = topic.Scale(stages=3, document_stages=4, metrics=20, updates=5, own_modules_only=True, budget=TINY)
+SMALL = topic.Scale(
+    stages=3,
+    document_stages=4,
+    metrics=20,
+    updates=5,
+    trace_events=200,
+    trace_chains=3,
+    diff_events=40,
+    own_modules_only=True,
+    budget=TINY,
+)
 
 
 def figure(name: str = "chain", median: float = 2.0, **more: object) -> Figure:
@@ -43,7 +53,7 @@ def test_own_side_yields_figures(name: str) -> None:
             assert 0 < each.low <= each.median <= each.high
 
 
-@pytest.mark.parametrize("name", ["pipeline", "ir"])
+@pytest.mark.parametrize("name", ["pipeline", "ir", "traces"])
 def test_peers_are_divided_by_figures_that_exist(name: str) -> None:
     """What a peer's figure is divided by is a figure that Crucible's side yields."""
     chosen = topic.topic(name)

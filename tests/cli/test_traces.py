@@ -137,6 +137,8 @@ def test_verify(crucible, tmp_path: Path) -> None:  # type: ignore[no-untyped-de
     finding = json.loads(done.stdout)["findings"][0]
     assert (finding["fault"], finding["place"]) == ("altered", 0)
     assert "ledger" in crucible("trace", "verify", str(rates().save("plain.json")), code=1).stdout
+    assert "missing.json" in crucible("trace", "verify", "missing.json", code=2).stderr
+    assert "no.pub" in crucible("trace", "verify", "sealed.json", "--key", "no.pub", code=2).stderr
 
 
 def test_live_files(crucible, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -11,8 +11,11 @@ from crucible.cli.access import JsonOption, StoreOption, print_json
 from crucible.cli.failure import RUN_FAILED, handled
 from crucible.cli.tables import relative
 from crucible.cli.trace_source import ChainArgument, chain_of
+from crucible.errors import SpecError, StoreError
 
 __all__ = ["trace_diff", "trace_verify"]
+
+_SHOWN = 200  # events of each kind of difference; `--html` and `--json` have them all
 
 
 @handled
@@ -40,7 +43,7 @@ def trace_diff(
     if as_json:
         print_json(found.to_dict())
         return
-    typer.echo(found.to_text())
+    typer.echo(found.to_text(limit=_SHOWN))
     if html is not None:
         typer.echo(f"side by side: {relative(html)}")
 
@@ -49,7 +52,10 @@ def trace_diff(
 def trace_verify(
     chain: ChainArgument,
     key: Annotated[
-        Path | None, typer.Option(help="The public key that must have signed it, as PEM.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="The public key that must have signed it: a file of `PublicKey.save`, or PEM.", show_default=False
+        ),
     ] = None,
     head: Annotated[
         str | None,
@@ -58,11 +64,17 @@ def trace_verify(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a sealed chain; name the first event that was altered, dropped, inserted or moved, and exit with 1 then."""
+    """Check a sealed chain; name the first event that was altered, dropped, inserted or moved, and exit with 1 then.
+
+    What cannot be read at all is exit code 2.
+    """
     from crucible.trace import PublicKey, verify
 
-    expected = None if key is None else PublicKey.from_file(key)
-    found = verify(chain_of(chain, store), public_key=expected, head=head)
+    try:
+        expected = None if key is None else PublicKey.from_file(key)
+        found = verify(chain_of(chain, store), public_key=expected, head=head)
+    except StoreError as error:  # exit code 1 is for what was tampered with
+        raise SpecError(str(error)) from error
     if as_json:
         print_json(found.to_dict())
     else:

@@ -93,7 +93,7 @@ def trace_search(
     regex: Annotated[
         bool, typer.Option("--regex", help="TEXT is a regular expression; needs --in.", show_default=False)
     ] = False,
-    limit: LimitOption = 20,
+    limit: Annotated[int, typer.Option(min=1, max=_RANKED, help="How many.")] = 20,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -113,6 +113,9 @@ def trace_search(
         if text is not None:
             hits = traces.search_all(text, limit=limit if condition is None else _RANKED)
             fitting = [hit for hit in hits if condition is None or condition.matches(hit.event)]
+            if condition is not None and len(hits) == _RANKED:
+                best = f"only the best {_RANKED:,} events with these words were held against the condition"
+                typer.echo(f"warning: {best}; use more words, or --where alone", err=True)
             _print_hits(fitting[:limit], as_json=as_json)
             return
         found = traces.query(condition or Condition.from_dict({}), limit=limit)

@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import msgspec
 
-from crucible.trace.chain import Chain
 from crucible.trace.event import Event, format_timestamp
 from crucible.trace.plain import plain
 from crucible.trace.reading import read_timestamp
@@ -37,14 +36,14 @@ def safe_json(value: Any) -> str:
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def types_in(chain: Chain) -> list[EventType]:
+def types_in(events: Iterable[Event]) -> list[EventType]:
     """Return the types that occur, in order of first appearance; an unknown one keeps its word as its name."""
-    names = dict.fromkeys(canonical_type(_text(event.type)) for event in chain)
+    names = dict.fromkeys(canonical_type(event.type) for event in events)
     return [msgspec.structs.replace(look_of(name), name=name) for name in names]
 
 
-def encode(chain: Chain, types: Sequence[EventType]) -> dict[str, Any]:
-    """Return the chain as arrays.
+def encode(events: Sequence[Event], types: Sequence[EventType]) -> dict[str, Any]:
+    """Return the events of a chain as arrays.
 
     A row of `events` is id, microseconds since the start, type, decision, reasoning, confidence, parent, stage,
     experiment, metadata, alternatives, dependencies, code section, spec reference, other fields. Zeros at its end are
@@ -52,11 +51,11 @@ def encode(chain: Chain, types: Sequence[EventType]) -> dict[str, Any]:
     count from 1, and 0 is none. A link to an event that is not there is that event's id.
 
     Args:
-        chain: What to encode.
+        events: What to encode, in chain order, each as `readable` returns it.
         types: What `types_in` returned.
     """
-    rows = _Rows(chain, types)
-    events = [rows.row(event) for event in chain]
+    rows = _Rows(events, types)
+    encoded = [rows.row(event) for event in events]
     return {
         "start_us": rows.start_us,
         "strings": rows.strings,
@@ -64,8 +63,8 @@ def encode(chain: Chain, types: Sequence[EventType]) -> dict[str, Any]:
         "stages": list(rows.stages),
         "experiments": list(rows.experiments),
         "types": [_type(entry) for entry in types],
-        "events": events,
-        "lines": msgspec.to_builtins(loss_lines(chain)),
+        "events": encoded,
+        "lines": msgspec.to_builtins(loss_lines(events)),
     }
 
 
@@ -83,26 +82,26 @@ def _type(entry: EventType) -> dict[str, Any]:
 class _Rows:
     """Makes the rows, and collects what they refer to by number."""
 
-    def __init__(self, chain: Chain, types: Sequence[EventType]) -> None:
+    def __init__(self, events: Sequence[Event], types: Sequence[EventType]) -> None:
         self._types = {entry.name: number for number, entry in enumerate(types, start=1)}
         self._events: dict[str, int] = {}
-        for number, event in enumerate(chain, start=1):
+        for number, event in enumerate(events, start=1):
             self._events.setdefault(event.id, number)  # a repeated id stands for its first bearer, as in the chain
-        counts = Counter(text for event in chain for text in _texts(event))
+        counts = Counter(text for event in events for text in _texts(event))
         repeated = (text for text, count in counts.items() if count > 1 and len(text) > 3)
         self._strings = {text: number for number, text in enumerate(repeated, start=1)}
         self.strings = ["", *self._strings]
         self.shapes: dict[tuple[str, ...], int] = {}
         self.stages: dict[str, int] = {}
         self.experiments: dict[str, int] = {}
-        self.start_us = min((_microseconds(event.timestamp) for event in chain), default=0)
+        self.start_us = min((_microseconds(event.timestamp) for event in events), default=0)
 
     def row(self, event: Event) -> list[Any]:
         """Return an event as a row."""
         row: list[Any] = [
-            _text(event.id),
+            event.id,
             self._time(event.timestamp),
-            self._types[canonical_type(_text(event.type))],
+            self._types[canonical_type(event.type)],
             self._said(event.decision),
             self._said(event.reasoning),
             _confidence(event.confidence),
@@ -120,12 +119,11 @@ class _Rows:
             row.pop()
         return row
 
-    def _said(self, value: Any) -> str | int:
-        text = _text(value)
-        return self._strings.get(text, text)
+    def _said(self, value: str) -> str | int:
+        return self._strings.get(value, value)
 
-    def _link(self, event_id: Any) -> str | int:
-        return self._events.get(event_id) or _text(event_id)
+    def _link(self, event_id: str) -> str | int:
+        return self._events.get(event_id) or event_id
 
     def _time(self, moment: datetime) -> Any:
         since = _microseconds(moment) - self.start_us
@@ -142,11 +140,7 @@ class _Rows:
 
 def _texts(event: Event) -> Iterable[str]:
     values = (event.decision, event.reasoning, event.code_section, event.spec_reference, *event.alternatives)
-    return (_text(value) for value in values if value is not None)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else str(plain(value))
+    return (value for value in values if value is not None)
 
 
 def _microseconds(moment: datetime) -> int:
@@ -159,8 +153,8 @@ def _confidence(value: Any) -> Any:
     return kept if kept is None or (isinstance(kept, int | float) and not isinstance(kept, bool)) else str(kept)
 
 
-def _numbered(numbers: dict[str, int], value: Any) -> int:
-    return 0 if value is None else numbers.setdefault(_text(value), len(numbers) + 1)
+def _numbered(numbers: dict[str, int], value: str | None) -> int:
+    return 0 if value is None else numbers.setdefault(value, len(numbers) + 1)
 
 
 def _others(event: Event) -> Any:
@@ -170,7 +164,7 @@ def _others(event: Event) -> Any:
         if _is_foreign(event)
         else {}
     )
-    spelling = _text(event.type)
+    spelling = event.type
     if canonical_type(spelling) != spelling:
         others["type, as written"] = spelling
     return [[key, value] for key, value in _exact(plain(others)).items()] or 0

@@ -13,6 +13,8 @@ from typing import Any, Literal, cast
 import msgspec
 
 from crucible.trace.event import Event
+from crucible.trace.plain import plain
+from crucible.trace.viewer.trainings import Lane, Trainings
 from crucible.trace.vocabulary import look_of
 
 __all__ = ["Line", "LossPoint", "loss_lines"]
@@ -42,23 +44,19 @@ class LossPoint(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """The losses of one experiment, stage and model.
+    """The losses of one measure in one lane: a training, or what else the events tell apart.
 
     Args:
         measure: Which loss, such as `validation loss`.
         unit: What a point's place counts.
-        experiment: The experiment, if the events name one.
-        stage: The stage, if the events name one.
-        model: The model, if the events name one.
+        lane: Whose losses they are.
         points: In order of their place.
         left_out: Count of losses that are no finite number.
     """
 
     measure: str
     unit: Unit
-    experiment: str | None
-    stage: str | None
-    model: str | None
+    lane: Lane
     points: list[LossPoint] = []
     left_out: int = 0
 
@@ -71,17 +69,18 @@ class _Reading(msgspec.Struct, frozen=True):
 
 
 def loss_lines(events: Iterable[Event]) -> list[Line]:
-    """Return the losses in `events`, a line for every experiment, stage, model, measure and unit.
+    """Return the losses in `events`, a line for every training, experiment, stage, model, worker, measure and unit.
 
     Args:
         events: In chain order.
     """
-    points: dict[tuple[Any, ...], list[LossPoint]] = {}
-    left_out: dict[tuple[Any, ...], int] = {}
-    for number, event in enumerate(events):
+    listed = list(events)
+    trainings = Trainings(listed)
+    points: dict[tuple[str, Unit, Lane], list[LossPoint]] = {}
+    left_out: dict[tuple[str, Unit, Lane], int] = {}
+    for number, event in enumerate(listed):
         for reading in _readings(event):
-            model = _text(event.metadata.get("model", event.metadata.get("model_name")))
-            key = (reading.measure, reading.unit, _text(event.experiment_id), _text(event.stage_id), model)
+            key = (reading.measure, reading.unit, trainings.lane(number))
             found = points.setdefault(key, [])
             loss = _number(reading.loss)
             if loss is None:
@@ -97,9 +96,9 @@ def loss_lines(events: Iterable[Event]) -> list[Line]:
 
 def _readings(event: Event) -> Iterator[_Reading]:
     """Return the losses that an event states, with where they belong."""
-    if not event.metadata:
+    known = _mapping(event.metadata)
+    if not known:
         return
-    known: dict[str, Any] = event.metadata
     metrics = _mapping(known.get("metrics"))
     unit, place = _place(known, metrics)
     if place is not None or look_of(event.type).category in _MEASURING:
@@ -161,14 +160,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    kept = plain(value)  # numbers of other libraries, too
+    if isinstance(kept, bool) or not isinstance(kept, int | float):
         return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
+    number = float(kept)
     return number if math.isfinite(number) else None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None

@@ -5,17 +5,22 @@ from __future__ import annotations
 import html
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from crucible.trace.chain import Chain
 from crucible.trace.display import clean, duration
 from crucible.trace.event import Event
 from crucible.trace.plain import plain
 from crucible.trace.reading import read_timestamp
-from crucible.trace.vocabulary import EventType, canonical_type, title_of
+from crucible.trace.relationships import find_problems
+from crucible.trace.statistics import Statistics, summarize
+from crucible.trace.viewer.readable import is_stated, words
+from crucible.trace.vocabulary import EventType, canonical_type, look_of, title_of
 
 __all__ = ["header", "plain_list", "statistics"]
 
@@ -33,10 +38,12 @@ def header(chain: Chain, title: str) -> str:
         title: The heading, one clean line.
     """
     parts = ['<p class="kicker">Causal trace</p>', f'<h1 dir="auto">{_text(title)}</h1>']
-    if title != clean(chain.name):
+    if title != clean(words(chain.name)):
         parts.append(f'<p class="quiet" dir="auto">{_text(chain.name)}</p>')
     if chain.description:
-        parts += [f'<p class="lead" dir="auto">{_text(line)}</p>' for line in chain.description.splitlines() if line]
+        parts += [
+            f'<p class="lead" dir="auto">{_text(line)}</p>' for line in words(chain.description).splitlines() if line
+        ]
     facts = [
         ("Chain", f"<code>{_text(chain.id)}</code>"),
         ("Created", _moment(chain.created_at)),
@@ -44,43 +51,59 @@ def header(chain: Chain, title: str) -> str:
         ("Events", f"{len(chain):,}"),
     ]
     parts.append(
-        f'<dl class="facts">{"".join(f"<div><dt>{name}</dt><dd>{words}</dd></div>" for name, words in facts)}</dl>'
+        f'<dl class="facts">{"".join(f"<div><dt>{name}</dt><dd>{told}</dd></div>" for name, told in facts)}</dl>'
     )
-    if chain.metadata:
-        known = json.dumps(plain(chain.metadata), ensure_ascii=False, indent=2)
-        lines = "\n".join(_kept_indent(line) for line in known.splitlines())
-        parts.append(f"<details><summary>Metadata of the chain</summary><pre>{lines}</pre></details>")
+    parts += _folded("Metadata of the chain", chain.metadata)
+    parts += _folded("Other keys of the chain", chain.extra)
     return "\n".join(parts)
 
 
-def statistics(chain: Chain, types: Sequence[EventType]) -> str:
+def _folded(summary: str, values: Mapping[str, Any]) -> list[str]:
+    if not values:
+        return []
+    known = json.dumps(plain(values), ensure_ascii=False, indent=2)
+    lines = "\n".join(_kept_indent(line) for line in known.splitlines())
+    return [f"<details><summary>{summary}</summary><pre>{lines}</pre></details>"]
+
+
+def statistics(events: Sequence[Event], types: Sequence[EventType]) -> str:
     """Return the tiles: counts, mean confidence, duration, types, and whether the links hold.
 
     Args:
-        chain: What to count.
+        events: What to count, in chain order, each as `readable` returns it.
         types: The types that occur, in the order of their classes in the style sheet.
     """
-    numbers = chain.statistics()
+    numbers = _counted(events)
     mean = numbers.avg_confidence
     stated = f"stated by {numbers.events_with_confidence:,} of {numbers.total_events:,}"
-    moments = [event.timestamp for event in chain]
+    moments = [event.timestamp for event in events]
     span = f"from {_moment(min(moments))}" if moments else "no events"
     tiles = [
         ("Events", f"{numbers.total_events:,}", f"{len(types)} {'type' if len(types) == 1 else 'types'}"),
-        ("Decisions", f"{len(chain.decision_points()):,}", "chose, or weighed alternatives"),
+        ("Decisions", f"{sum(map(_decides, events)):,}", "chose, or weighed alternatives"),
         ("Mean confidence", "not stated" if mean is None else f"{mean:.2f}", stated),
         ("Duration", duration(numbers.duration_s * 1e9) if moments else "none", span),
     ]
     drawn = "".join(
-        f'<div class="tile"><dt>{name}</dt><dd><strong>{words}</strong> <span>{note}</span></dd></div>'
-        for name, words, note in tiles
+        f'<div class="tile"><dt>{name}</dt><dd><strong>{told}</strong> <span>{note}</span></dd></div>'
+        for name, told, note in tiles
     )
-    parts = f'<dl class="tiles">{drawn}</dl>{_by_type(chain, types)}{_faults(chain)}'
+    parts = f'<dl class="tiles">{drawn}</dl>{_by_type(events, types)}{_faults(events)}'
     return f'<section aria-label="In numbers">{parts}</section>'
 
 
-def _by_type(chain: Chain, types: Sequence[EventType]) -> str:
-    counts = Counter(canonical_type(event.type) for event in chain)
+def _counted(events: Iterable[Event]) -> Statistics:
+    """Return the statistics; a confidence that is no finite number counts as not stated."""
+    replace = msgspec.structs.replace
+    return summarize(event if is_stated(event.confidence) else replace(event, confidence=None) for event in events)
+
+
+def _decides(event: Event) -> bool:
+    return bool(event.alternatives) or look_of(event.type).is_decision
+
+
+def _by_type(events: Iterable[Event], types: Sequence[EventType]) -> str:
+    counts = Counter(canonical_type(event.type) for event in events)
     order = sorted(enumerate(types), key=lambda entry: -counts[entry[1].name])
     items = "".join(_kind(entry, place, counts[entry.name]) for place, entry in order[:_LISTED_TYPES])
     if len(order) > _LISTED_TYPES:
@@ -96,8 +119,8 @@ def _kind(entry: EventType, place: int, count: int) -> str:
     return f'<li><a href="#type={address}">{badge} {title} <b>{count:,}</b></a></li>'
 
 
-def _faults(chain: Chain) -> str:
-    problems = chain.validate_relationships()
+def _faults(events: Iterable[Event]) -> str:
+    problems = find_problems(events)
     if not problems:
         return ""
     items = "".join(
@@ -110,15 +133,15 @@ def _faults(chain: Chain) -> str:
     return f'<details class="faults">{summary}<ul>{items}{more}</ul></details>'
 
 
-def plain_list(chain: Chain) -> str:
-    """Return the first events as a plain list, for readers without JavaScript."""
-    listed = [event for event, _ in zip(chain, range(_LISTED_EVENTS), strict=False)]
+def plain_list(events: Sequence[Event]) -> str:
+    """Return the first events as a plain list, for readers without JavaScript; each as `readable` returns it."""
+    listed = events[:_LISTED_EVENTS]
     if not listed:
         return "<p>This chain has no events.</p>"
     head = (
-        f"The first {len(listed):,} of {len(chain):,} events"
-        if len(chain) > len(listed)
-        else f"All {len(chain):,} events"
+        f"The first {len(listed):,} of {len(events):,} events"
+        if len(events) > len(listed)
+        else f"All {len(events):,} events"
     )
     items = "\n".join(f"<li>{''.join(_lines(event))}</li>" for event in listed)
     return f"<h2>{head}</h2>\n<ol>\n{items}\n</ol>"
@@ -130,12 +153,12 @@ def _lines(event: Event) -> Iterator[str]:
     yield f'<p><strong dir="auto">{_text(event.decision)}</strong> ({happened})</p>'
     yield f'<p dir="auto">{_text(event.reasoning)}</p>'
     if event.alternatives:
-        yield f'<p dir="auto">Instead of: {_text(" | ".join(str(word) for word in event.alternatives))}</p>'
+        yield f'<p dir="auto">Instead of: {_text(" | ".join(event.alternatives))}</p>'
     yield f"<p>Confidence: {_text(confidence)}</p>"
 
 
 def _text(value: Any) -> str:
-    return html.escape(clean(value if isinstance(value, str) else str(plain(value))))
+    return html.escape(clean(words(value)))
 
 
 def _shortened(text: str, length: int) -> str:

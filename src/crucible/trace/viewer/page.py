@@ -18,6 +18,7 @@ from crucible.trace.viewer.encoding import encode, safe_json, types_in
 from crucible.trace.viewer.options import ViewerOptions
 from crucible.trace.viewer.outline import header, plain_list, statistics
 from crucible.trace.viewer.palette import type_styles
+from crucible.trace.viewer.readable import readable, words
 
 __all__ = ["to_html"]
 
@@ -45,19 +46,20 @@ def to_html(chain: Chain, options: ViewerOptions = _STANDARD) -> str:
         chain: What to show; repeated ids, missing links, cycles and unknown types are shown for what they are.
         options: Title, theme and parts.
     """
-    title = clean(chain.name if options.title is None else options.title) or "(no name)"
-    types = types_in(chain)
+    title = clean(words(chain.name if options.title is None else options.title)) or "(no name)"
+    events = [readable(event) for event in chain]
+    types = types_in(events)
     style = _part("viewer.css") + type_styles(types)
     script = _script()
-    data = {**encode(chain, types), "timeline": options.include_timeline}
+    data = {**encode(events, types), "timeline": options.include_timeline}
     return Template(_part("page.html")).substitute(
         theme=options.theme,
         policy=_policy(style, script),
         title=f"{_escaped(title)} · causal trace",
         style=style,
         header=header(chain, title),
-        statistics=statistics(chain, types) if options.include_statistics else "",
-        plain=plain_list(chain),
+        statistics=statistics(events, types) if options.include_statistics else "",
+        plain=plain_list(events),
         data=safe_json(data),
         script=script,
     )
