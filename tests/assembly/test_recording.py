@@ -17,11 +17,11 @@ import pytest
 from crucible import events
 from crucible.assembly import stored_chain
 from crucible.assembly.recording import RunRecording
-from crucible.assembly.run_trace import TraceTerms
-from crucible.errors import StoreError
+from crucible.assembly.run_trace import PASSWORD, TraceTerms
+from crucible.errors import SpecError, StoreError
 from crucible.pipeline import ContextDelta, RunInfo, StageRecord
 from crucible.store import Store, open_store
-from crucible.trace import Chain
+from crucible.trace import Chain, Event, Signer, TraceStore, verify
 
 RUN = RunInfo("r", "e", {"id": "e"})
 
@@ -341,3 +341,100 @@ def test_a_run_that_cannot_be_listened_to_ends_at_once(
     recording.run_finished("r", "completed", None)
     assert recording.start_error is error
     assert store.runs.run("r").status == status
+
+
+def _killed(store: Store, terms: TraceTerms) -> None:
+    """Leave a run as a process does that dies after two stages."""
+    recording = RunRecording(store, "r", "e", store.workspace("r"), trace=terms)
+    recording.run_started(RUN)
+    stage(recording, 0)
+    stage(recording, 1)
+    recording.close()  # nothing is written here
+    store.runs.run_finished("r", "failed", None)  # what whoever finds it notes
+
+
+def test_a_sealed_run_that_died_verifies(store: Store) -> None:
+    """What was sealed until the last stage ended holds, and the run goes on sealed by itself."""
+    _killed(store, TraceTerms(is_sealed=True))
+    found = stored_chain(store, "r")
+    assert found is not None
+    assert len(found) == 6
+    assert verify(found).ok
+    store.runs.claim_for_resume("r")
+    recording = RunRecording(store, "r", "e", store.workspace("r"))
+    recording.run_started(RUN)
+    stage(recording, 2)
+    recording.run_finished("r", "completed", None)
+    recording.close()
+    whole = stored_chain(store, "r")
+    assert whole is not None
+    assert len(whole) == 9
+    assert verify(whole).ok
+    assert verify(Chain.load(store.workspace("r") / "trace.json")).ok
+
+
+@pytest.mark.parametrize(
+    ("tampering", "words"),
+    [
+        ("DELETE FROM trace_events WHERE decision = 'kept 1'", "dropped"),
+        ("DELETE FROM trace_events", "the last 6 events were dropped"),
+        ("UPDATE trace_events SET decision = 'kept 7' WHERE decision = 'kept 0'", "altered"),
+        ("UPDATE trace_events SET hash = '6:' || substr(hash, 3) WHERE decision = 'kept 1'", "event 5"),
+    ],
+)
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_what_was_tampered_with_is_not_gone_on_with(store: Store, tampering: str, words: str, is_signed: bool) -> None:
+    """A run whose sealed trace was changed after it died is not resumed with it, let alone signed again."""
+    terms = TraceTerms(is_sealed=True, signer=Signer.generate() if is_signed else None)
+    _killed(store, terms)
+    with store.database.writing("tamper") as connection:
+        connection.exec_driver_sql(tampering)
+    with pytest.raises(SpecError, match=words) as caught:
+        RunRecording(store, "r", "e", store.workspace("r"), trace=terms)
+    assert "--no-trace" in str(caught.value)
+
+
+def test_a_signed_run_needs_its_key(store: Store) -> None:
+    """A run whose trace is signed goes on with the same key, with no other and not without."""
+    signer = Signer.generate()
+    _killed(store, TraceTerms(is_sealed=True, signer=signer))
+    other = TraceTerms(is_sealed=True, signer=Signer.generate())
+    for terms, words in ((TraceTerms(), "give the key again"), (other, "the ledger is signed with")):
+        with pytest.raises(SpecError, match=words):
+            RunRecording(store, "r", "e", store.workspace("r"), trace=terms)
+    chain = stored_chain(store, "r")
+    assert chain is not None
+    assert verify(chain, public_key=signer.public_key).ok
+    RunRecording(store, "r", "e", store.workspace("r"), trace=TraceTerms(is_sealed=True, signer=signer)).close()
+
+
+def test_the_chain_of_a_run_is_its_own(store: Store) -> None:
+    """A chain that somebody saved for a run before its own began is not taken for the run's."""
+    mine = Chain("my analysis")
+    mine.add(Event.new("decision_made", "mine", "because"))
+    store.runs.run_started(RUN)
+    TraceStore(store).save(mine, run_id="r")
+    assert stored_chain(store, "r") is None
+    store.runs.run_finished("r", "failed", None)
+    store.runs.claim_for_resume("r")
+    recording = RunRecording(store, "r", "e", store.workspace("r"))
+    recording.run_started(RUN)
+    stage(recording, 0)
+    recording.run_finished("r", "completed", None)
+    recording.close()
+    own = stored_chain(store, "r")
+    assert own is not None
+    assert "kept 0" in [event.decision for event in own]
+    assert TraceStore(store).load(mine.id) == mine
+
+
+def test_a_trace_that_is_not_kept_is_not_sealed(tmp_path: Path) -> None:
+    """Asking for both is a contradiction; a key with a password takes it from the environment."""
+    with pytest.raises(SpecError, match="leave out either --no-trace or --seal"):
+        TraceTerms.of({"trace": False, "seal": True})
+    key = Signer.generate().save(tmp_path / "key.pem", password="secret")
+    with pytest.raises(SpecError, match="password"):
+        TraceTerms.of({"sign_with": key})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PASSWORD, "secret")
+        assert TraceTerms.of({"sign_with": key}).is_sealed

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
+
+import numpy as np
 
 from crucible.trace import Chain, Event, Statistics
 
@@ -29,3 +32,13 @@ def test_numbers() -> None:
         chain.add(Event.new(kind, "D", "R", timestamp=moment, confidence=confidence))
     assert chain.statistics() == Statistics(3, {"loss_computed": 2, "epoch_started": 1}, 0.75, 2, 2.5)
     assert chain.statistics().to_dict()["duration_seconds"] == 2
+
+
+def test_a_confidence_that_is_no_number() -> None:
+    """It stands neither in the mean nor in the count that states one; a number of NumPy's does."""
+    chain = Chain("c")
+    for confidence in ("high", math.nan, math.inf, True, None, 10**400, np.float32(0.5), 1):
+        chain.add(Event.new("loss_computed", "D", "R", confidence=confidence))  # type: ignore[arg-type]
+    found = chain.statistics()
+    assert (found.total_events, found.avg_confidence, found.events_with_confidence) == (8, 0.75, 2)
+    assert type(found.avg_confidence) is float

@@ -141,7 +141,8 @@ class RunRecording:
             if self._trace is None:
                 yield Happened(rows, points)
                 return
-            yield Happened(rows, points, self._trace.chain.id, self._name, self._trace.fresh())
+            fresh = self._trace.fresh()
+            yield Happened(rows, points, self._trace.chain.id, self._name, fresh, self._trace.vouched())
         self._trace.kept()
 
     def _raise_if_missed(self) -> None:

@@ -27,6 +27,7 @@ __all__ = ["BUSY_TIMEOUT_S", "Database", "postgres_engine", "sqlite_engine"]
 
 BUSY_TIMEOUT_S = 60.0
 _MODE = "crucible_mode"
+_SNAPSHOT: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _CHECKPOINT_PAGES = 4_000  # 16 MB of log before SQLite copies it into the file, which costs two fsyncs
 
 
@@ -59,8 +60,11 @@ class Database:
         Raises:
             StoreError: The database cannot be read.
         """
-        with store_faults(self.location, doing), self.engine.begin() as connection:
-            yield connection
+        with store_faults(self.location, doing), self.engine.connect() as plain:
+            # SQLite reads what was there at the first look; PostgreSQL does only where it is asked to
+            connection = plain if self.is_sqlite else plain.execution_options(**_SNAPSHOT)
+            with connection.begin():
+                yield connection
 
     @contextlib.contextmanager
     def writing(self, doing: str, *, synced: bool = True) -> Generator[Connection]:

@@ -45,6 +45,7 @@ class Happened(msgspec.Struct, frozen=True):
         chain_id: The chain of the trace.
         chain_name: Its name.
         trace: Events of the trace, in order; a known id is replaced.
+        integrity_json: Of a sealed chain, its ledger without the entries, as it stands after these events.
     """
 
     events: Sequence[EventRow] = ()
@@ -52,3 +53,4 @@ class Happened(msgspec.Struct, frozen=True):
     chain_id: str = ""
     chain_name: str = ""
     trace: Sequence[TraceRow] = ()
+    integrity_json: str | None = None

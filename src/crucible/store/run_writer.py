@@ -131,7 +131,14 @@ class RunWriter(PartOfRuns):
             if happened.events or happened.points:
                 fresh = self._parts.telemetry.put(cursor, happened.events, happened.points)
             if happened.trace:
-                self._parts.traces.put(cursor, run_id, happened.chain_id, happened.chain_name, happened.trace)
+                self._parts.traces.put(
+                    cursor,
+                    run_id,
+                    happened.chain_id,
+                    happened.chain_name,
+                    happened.trace,
+                    integrity_json=happened.integrity_json,
+                )
             yield cursor
         if fresh:
             self._parts.telemetry.remember(fresh)

@@ -61,6 +61,7 @@ class TraceRepository(TraceChains):
             f"UPDATE {chains} SET event_count = event_count + ?, "  # noqa: S608  # our own name
             "updated_at = CASE WHEN updated_at < ? THEN ? ELSE updated_at END WHERE id = ? AND chain_id = ?"
         )
+        self._vouch = database.text(f"UPDATE {chains} SET integrity_json = ? WHERE id = ?")  # noqa: S608  # our own name
         self._shrink = database.text(f"UPDATE {chains} SET event_count = event_count - ? WHERE id = ?")  # noqa: S608  # our own name
         self._insert_event = database.insert_text(_events, ["chain", "event_id"], replace=False)
         self._insert_plain_event = database.text(
@@ -90,8 +91,26 @@ class TraceRepository(TraceChains):
             self._fence.check_held(cursor, run_id)
             self.put(cursor, run_id, chain_id, name, events)
 
-    def put(self, cursor: Any, run_id: str, chain_id: str, name: str, events: Sequence[TraceRow]) -> None:
-        """Write what `save_rows` does inside a transaction of the database's `writer`."""
+    def put(
+        self,
+        cursor: Any,
+        run_id: str,
+        chain_id: str,
+        name: str,
+        events: Sequence[TraceRow],
+        *,
+        integrity_json: str | None = None,
+    ) -> None:
+        """Write what `save_rows` does inside a transaction of the database's `writer`.
+
+        Args:
+            cursor: Of the transaction.
+            run_id: As in `save_rows`.
+            chain_id: As in `save_rows`.
+            name: As in `save_rows`.
+            events: As in `save_rows`.
+            integrity_json: Of a sealed chain, its ledger without the entries, as it stands after these events.
+        """
         at = _moment(max([event[1] for event in events]))
         number, owner, kept_id = self._numbers.get(chain_id, _UNKNOWN)
         if owner == run_id:
@@ -107,6 +126,8 @@ class TraceRepository(TraceChains):
         if cursor.rowcount != len(events):  # some are known already
             cursor.execute(self._shrink, (len(events) - cursor.rowcount, number))
             cursor.executemany(self._replace_event, [(number, *event) for event in events])
+        if integrity_json is not None:
+            cursor.execute(self._vouch, (integrity_json, number))
 
     def _number(self, cursor: Any, run_id: str, chain_id: str, name: str) -> tuple[int, str]:
         """Return the number of a run's chain, made if it is missing, and its id as it is stored."""

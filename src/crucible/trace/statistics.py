@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from crucible.trace.event import Event
+from crucible.trace.plain import plain
 
 __all__ = ["Statistics", "summarize"]
 
@@ -20,7 +21,7 @@ class Statistics(msgspec.Struct, frozen=True):
     Args:
         total_events: Count of events.
         event_type_counts: Count by type, in order of first appearance.
-        avg_confidence: Mean over the events that state a confidence; None if none does.
+        avg_confidence: Mean over the events that state a confidence, which is a finite number; None if none does.
         events_with_confidence: How many that are.
         duration_s: Seconds between the earliest and the latest event, whatever their order.
     """
@@ -45,7 +46,7 @@ class Statistics(msgspec.Struct, frozen=True):
 def summarize(events: Iterable[Event]) -> Statistics:
     """Return the statistics of `events`."""
     listed = list(events)
-    stated = [event.confidence for event in listed if event.confidence is not None]
+    stated = [number for event in listed if (number := _stated(event.confidence)) is not None]
     moments = [event.timestamp for event in listed]
     return Statistics(
         total_events=len(listed),
@@ -54,3 +55,9 @@ def summarize(events: Iterable[Event]) -> Statistics:
         events_with_confidence=len(stated),
         duration_s=(max(moments) - min(moments)).total_seconds() if moments else 0.0,
     )
+
+
+def _stated(confidence: Any) -> float | None:
+    """Return a confidence as a float; None for what is no finite number, such as words or NaN."""
+    number = plain(confidence)
+    return None if isinstance(number, bool) or not isinstance(number, int | float) else float(number)

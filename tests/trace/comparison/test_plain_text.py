@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 from crucible.trace import Chain, Event
 from crucible.trace.comparison import DiffOptions, diff
@@ -92,3 +93,35 @@ def test_json(chain_of: Maker) -> None:
     assert changed["fields"]["metadata.lr"] == {"new": 0.1}
     assert data["relation_changes"][0]["removed"] == [{"id": a[0].id, "place": 0, "decision": "Pipeline started"}]
     assert data["first_divergence"]["place"] == 1
+
+
+def test_chains_of_one_name_are_told_apart(chain_of: Maker) -> None:
+    """Heading, page and JSON say which is which: by id, time and run, and by order if all of it is the same."""
+    a = chain_of(("t", "x"), name="quickstart", id="a" * 32, metadata={"run_id": "r6"})
+    b = chain_of(("t", "y"), name="quickstart", id="a" * 9 + "b" * 23, metadata={"run_id": "r7"})
+    found = diff(a, b)
+    names = (
+        "quickstart · aaaaaaaaaa · 2026-01-01 10:00 UTC · run r6",
+        "quickstart · aaaaaaaaab · 2026-01-01 10:00 UTC · run r7",
+    )
+    assert f"{names[0]} (1 event) → {names[1]} (1 event)" in " ".join(found.to_text().split("\n")[:2])
+    assert all(f"<div>{name}</div>" in found.to_html() for name in names)
+    assert f"<title>What changed: {names[0]} → {names[1]}</title>" in found.to_html()
+    assert names[0] in repr(found)
+    data = found.to_dict()
+    assert (data["a"]["run_id"], data["b"]["created_at"]) == ("r6", "2026-01-01T10:00:00+00:00")
+    twice = diff(a, a).to_html()
+    assert "quickstart · first · aaaaaaaa ·" in twice
+    assert "quickstart · second · aaaaaaaa ·" in twice
+    later = chain_of(("t", "x"), name="quickstart", id="a" * 32)
+    later.created_at += timedelta(seconds=5)
+    assert "10:00:00 UTC" in diff(a, later).to_text()
+    assert "10:00:05 UTC" in diff(a, later).to_text()
+
+
+def test_where_they_part_is_told_in_words(chain_of: Maker) -> None:
+    """A mark there would say that only one chain has the event, which may just stand elsewhere in the other."""
+    text = diff(chain_of(("t", "x"), ("u", "other")), chain_of(("u", "other"), ("t", "x"), ("v", "z"))).to_text()
+    assert "  first:  [0] t  x\n  second: [0] u  other\n" in text
+    assert "  second: [0] v" in diff(chain_of(), chain_of(("v", "z"))).to_text()
+    assert "  first:  [0] (ends here)" in diff(chain_of(), chain_of(("v", "z"))).to_text()

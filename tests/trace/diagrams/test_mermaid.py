@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -249,3 +249,21 @@ def test_options_out_of_range_are_refused(name: str, value: int) -> None:
     """The message names the option and its range."""
     with pytest.raises(SpecError, match=f"{name}: {name} must be an integer"):
         MermaidOptions(**{name: value})
+
+
+@pytest.mark.parametrize("kind", MERMAID_KINDS)
+def test_odd_fields_are_drawn(kind: str) -> None:
+    """What was recorded with a word for a confidence, or with no words at all, has its place in every kind."""
+    chain = Chain("odd")
+    chain.add(event(confidence="high"))
+    chain.add(event(decision=None, alternatives=[None, 5]))  # type: ignore[arg-type]
+    chain.add(event(decision={"a": 1}, confidence=10**400, stage_id=7))  # type: ignore[arg-type]
+    chain.add(event(decision="east", confidence=float("nan")))
+    chain._append(Event("e", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5))), "x", "d", "r"))
+    text = to_mermaid(chain, kind)
+    assert "(empty)" in text
+    if kind != "sequence":
+        assert "d (high)" in text
+        assert "east (nan)" in text
+    else:
+        assert "confidence high" in text

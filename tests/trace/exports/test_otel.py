@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -293,3 +294,70 @@ def test_a_deep_chain_is_no_trouble() -> None:
     events = [event("stage_started", f"{n}", n, parent_id=f"{n - 1}" if n else None) for n in range(5_000)]
     spans = otel_spans(chain_of(*events))
     assert seconds(spans[0]) == (0, 4_999)
+
+
+def test_trainings_that_overlap_end_their_own() -> None:
+    """Two that run at once are told apart by model, name or fold; an end that names none ends the latest."""
+    for name, model_key in (("model", "model_name"), ("model_name", "model"), ("name", "name"), ("fold", "fold")):
+        spans = by_id(
+            otel_spans(
+                chain_of(
+                    event("training_started", "A", 0, metadata={name: 1}),
+                    event("training_started", "B", 1, metadata={name: 2}),
+                    event("training_completed", "A done", 2, metadata={model_key: 1}),
+                    event("training_failed", "B failed", 3, metadata={model_key: 2, "error": "x"}),
+                )
+            )
+        )
+        assert spans["A"].attributes["crucible.end.decision"] == "A done"
+        assert spans["B"].attributes["crucible.end.decision"] == "B failed"
+    spans = by_id(
+        otel_spans(
+            chain_of(
+                event("training_started", "A", 0, metadata={"model": "a"}),
+                event("training_started", "B", 1, metadata={"model": "b"}),
+                event("training_completed", "unsaid", 2),
+                event("training_completed", "C done", 3, metadata={"model": "c"}),
+                event("training_completed", "last", 4),
+            )
+        )
+    )
+    assert spans["B"].attributes["crucible.end.decision"] == "unsaid"
+    assert "crucible.end.decision" not in spans["C done"].attributes
+    assert spans["A"].attributes["crucible.end.decision"] == "last"
+
+
+def test_durations_beyond_time_itself() -> None:
+    """A duration that no float holds counts for none; one that leads before the year 1 ends there; NumPy's count."""
+    spans = otel_spans(
+        chain_of(
+            event("stage_completed", "huge", 9, metadata={"duration_s": 10**400}),
+            event("stage_completed", "numpy", 9, metadata={"duration_s": np.float32(2)}),
+            Event.new(
+                "stage_completed", "old", "r", timestamp=datetime(1, 1, 1, tzinfo=UTC), metadata={"duration_s": 5}
+            ),
+        )
+    )
+    assert seconds(spans[0]) == (9, 9)
+    assert seconds(spans[1]) == (7, 9)
+    assert (spans[2].start_time, spans[2].end_time) == (0, 0)
+
+
+def test_attributes_hold_what_opentelemetry_can() -> None:
+    """Integers beyond signed 64 bits are words on both sides, odd fields are words, and no exporter fails on them."""
+    values = {"low": -(2**63), "under": -(2**63) - 1, "over": 2**63, "far": -(2**70), "high": 2**63 - 1}
+    odd = Event.new("decision_made", None, "r", confidence="high", metadata=values)  # type: ignore[arg-type]
+    odder = Event("o", START, "x", {"a": 1}, "r", alternatives=(1, None), confidence=2**64)  # type: ignore[arg-type]
+    spans = otel_spans(chain_of(odd, odder))
+    told: Any = spans[0].attributes
+    assert {name: told[f"crucible.metadata.{name}"] for name in values} == {
+        **values,
+        "under": "-0x8000000000000001",
+        "over": "0x8000000000000000",
+        "far": hex(-(2**70)),
+    }
+    assert told["crucible.confidence"] == "high"
+    odder_told: Any = spans[1].attributes
+    assert odder_told["crucible.decision"] == '{"a":1}'
+    assert odder_told["crucible.alternatives"] == ["1", "null"]
+    assert [json.loads(span.to_json()) for span in spans]

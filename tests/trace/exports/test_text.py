@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
@@ -170,3 +171,13 @@ def test_json_of_deep_metadata() -> None:
         deep = [deep]
     text = to_json(chain_of(Event.new("x", "d", "r", metadata={"deep": deep})))
     assert json.loads(text)["events"][0]["metadata"]["deep"] == deep
+
+
+def test_numbers_of_numpy_are_plain_cells() -> None:
+    """A confidence of NumPy's is a number, not the call that makes one."""
+    chain = Chain("c")
+    chain.add(Event.new("x", "d", "r", confidence=np.float64(0.5)))
+    chain.add(Event.new("x", "d", "r", confidence=10**5000))
+    cells = [row["confidence"] for row in csv.DictReader(io.StringIO(to_csv(chain)))]
+    assert cells[0] == "0.5"
+    assert cells[1].startswith("0x")

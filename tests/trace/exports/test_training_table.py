@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from crucible.errors import MissingExtra, SpecError, StoreError
 from crucible.trace import Chain, Event
 from crucible.trace.exports import save_training_table, training_table
+from crucible.trace.training import from_training_metrics
 
 
 def chain_of(*events: Event) -> Chain:
@@ -241,3 +243,114 @@ def test_hostile_texts_can_be_written(tmp_path: Path) -> None:
     for suffix in ("csv", "jsonl", "parquet"):
         assert save_training_table(chain, tmp_path / f"t.{suffix}").stat().st_size > 0
     assert "'=x" in (tmp_path / "t.csv").read_text()
+
+
+def test_two_runs_in_one_chain_do_not_mix() -> None:
+    """What a training encloses joins its own epochs, at any depth, and the table says which training it was."""
+    events: list[Event] = []
+    for model in ("resnet", "vit"):
+        events.append(Event.new("training_started", model, "go", id=model, metadata={"model_name": model}))
+    started = Event.new("epoch_started", "Epoch 1", "go", id="inner", parent_id="vit")
+    events += [
+        Event.new("epoch_completed", "Epoch 1", "done", parent_id="resnet", metadata={"epoch": 1, "loss": 0.5}),
+        started,
+        Event.new("validation_run", "v", "r", parent_id="inner", metadata={"epoch": 1, "loss": 0.9}),
+        Event.new("epoch_completed", "Epoch 1", "done", parent_id="vit", metadata={"epoch": 1, "loss": 0.8}),
+    ]
+    rows = training_table(chain_of(*events))
+    assert only(rows, "model", "training_id", "epoch", "loss", "val_loss") == [
+        ("resnet", "resnet", 1, 0.5, None),
+        ("vit", "vit", 1, 0.8, 0.9),
+    ]
+    assert list(rows[0])[:5] == ["experiment_id", "stage_id", "model", "training_id", "epoch"]
+
+
+def test_trainings_told_from_their_measurements_are_told_apart() -> None:
+    """Two histories in one chain have rows that say whose they are."""
+    chain = Chain("two")
+    for model in ("resnet", "vit"):
+        chain.extend(from_training_metrics([{"epoch": 1, "loss": 0.5}], model=model))
+    assert only(training_table(chain), "model", "epoch") == [("resnet", 1), ("vit", 1)]
+
+
+def test_a_measurement_outside_of_any_training() -> None:
+    """It joins the only training that completed the epoch; where there are two, it joins none."""
+    trainings = [Event.new("training_started", name, "go", id=name) for name in ("a", "b")]
+    epochs = [
+        Event.new("epoch_completed", "Epoch 1", "done", parent_id=name, metadata={"epoch": 1, "loss": 1.0})
+        for name in ("a", "b")
+    ]
+    alone = measured("validation_run", epoch=1, loss=0.25)
+    inside = Event.new("validation_run", "v", "r", parent_id="a", metadata={"epoch": 1, "loss": 0.25})
+    assert only(training_table(chain_of(trainings[0], epochs[0], alone)), "val_loss") == [(0.25,)]
+    assert only(training_table(chain_of(*trainings, *epochs, alone)), "training_id", "val_loss") == [
+        ("a", None),
+        ("b", None),
+        (None, 0.25),
+    ]
+    assert only(training_table(chain_of(trainings[0], epoch(1, loss=1.0), inside)), "val_loss") == [(0.25,)]
+
+
+def test_parents_in_a_circle_enclose_nothing() -> None:
+    """A chain from a file may have any links; they end the search."""
+    events = [
+        Event.new("epoch_completed", "Epoch 1", "r", id=one, parent_id=other, metadata={"epoch": 1, "loss": 1.0})
+        for one, other in (("a", "b"), ("b", "a"), ("c", "c"), ("d", "gone"))
+    ]
+    chain = Chain.from_dict({"name": "c", "events": [each.to_dict() for each in events]})
+    assert len(training_table(chain)) == 4
+    assert "training_id" not in training_table(chain)[0]
+
+
+def test_of_the_steps_of_an_epoch_the_last_is_kept() -> None:
+    """Measured at each step, before the end of the epoch or after it: one row, and the count of what gave way."""
+    steps = [measured("metric_recorded", epoch=1, step=step, name="acc", value=step / 4) for step in (1, 2, 3)]
+    for events in ([*steps, epoch(1, loss=0.5)], [steps[0], epoch(1, loss=0.5), *steps[1:]]):
+        (row,) = training_table(chain_of(*events))
+        assert (row["acc"], row["loss"], row["superseded"]) == (0.75, 0.5, 2)
+        assert row["event_id"] is not None
+    (row,) = training_table(chain_of(*steps, epoch(1, acc=0.9)))
+    assert (row["acc"], row["superseded"]) == (0.9, 3)
+    (row,) = training_table(chain_of(epoch(1, acc=0.9), *steps))
+    assert (row["acc"], row["superseded"]) == (0.9, 3)
+    (row,) = training_table(chain_of(*steps))
+    assert (row["acc"], row["superseded"], row["event_id"]) == (0.75, 2, None)
+
+
+def test_the_steps_of_a_resumed_epoch_are_its_own() -> None:
+    """A second row is there exactly where the epoch was completed twice."""
+    steps = [measured("metric_recorded", epoch=1, step=step, name="acc", value=step / 8) for step in range(1, 7)]
+    rows = training_table(chain_of(*steps[:3], epoch(1, loss=0.5), *steps[3:], epoch(1, loss=0.4)))
+    assert only(rows, "loss", "acc", "superseded") == [(0.5, 0.375, 2), (0.4, 0.75, 2)]
+
+
+def test_a_measurement_without_a_step_is_never_dropped() -> None:
+    """One that the epoch contradicts keeps a row of its own."""
+    rows = training_table(chain_of(measured("metric_recorded", epoch=1, name="acc", value=0.5), epoch(1, acc=0.75)))
+    assert [(row["acc"], row["event_id"] is None) for row in rows] == [(0.5, True), (0.75, False)]
+
+
+def test_nan_joins_its_epoch() -> None:
+    """A validation that gave no number belongs to its epoch like any other, also twice."""
+    for value in (math.nan, "nan"):
+        events = [measured("validation_run", epoch=1, loss=value) for _ in range(2)]
+        (row,) = training_table(chain_of(epoch(1, loss=0.5), *events))
+        assert (row["loss"], math.isnan(row["val_loss"])) == (0.5, True)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    """As epochs, metrics and workers, in rows and in every file."""
+    import pyarrow.parquet as pq
+
+    (row,) = training_table(
+        chain_of(
+            epoch(np.int64(1), loss=np.float32(0.5), accuracy=np.float64(0.75), seed=np.int64(3), rank=np.int64(0)),
+            measured("validation_run", epoch=1, loss=np.float32(math.nan), rank=0),
+        )
+    )
+    kinds = {name: type(row[name]) for name in ("epoch", "loss", "accuracy", "seed", "rank", "val_loss")}
+    assert kinds == {"epoch": int, "loss": float, "accuracy": float, "seed": int, "rank": int, "val_loss": float}
+    chain = chain_of(epoch(np.int64(1), loss=np.float64(0.5), seed=np.int64(3)))
+    assert pd.read_csv(save_training_table(chain, tmp_path / "t.csv"))["loss"].tolist() == [0.5]
+    schema = pq.read_table(save_training_table(chain, tmp_path / "t.parquet")).schema
+    assert [str(schema.field(name).type) for name in ("epoch", "loss", "seed")] == ["int64", "double", "int64"]

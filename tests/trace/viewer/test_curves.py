@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crucible.trace import Chain, Event
+from crucible.trace.training.history import from_training_metrics
 
 from .conftest import START, Open, until
 
@@ -81,7 +82,7 @@ def test_values_are_read_by_keyboard_and_lead_to_their_event(visit: Open) -> Non
 def test_values_are_read_by_pointer(visit: Open) -> None:
     """The point nearest to the pointer is told."""
     page = visit(_training(), "#view=loss").page
-    dot = page.locator(".plot").first.locator("circle.dot").nth(3)
+    dot = page.locator(".plot").first.locator(".dot").nth(3)
     box = dot.bounding_box()
     assert box
     page.mouse.move(box["x"] + 2, box["y"] + 2)
@@ -105,3 +106,87 @@ def test_a_chain_without_losses_has_no_such_view(visit: Open) -> None:
     page = visit(chain, "#view=loss").page
     assert not page.get_by_role("tab", name="Loss").is_visible()
     assert page.locator("#list").is_visible()
+
+
+def _losses(*points: tuple[float, float]) -> Chain:
+    chain = Chain("points", created_at=START)
+    for step, loss in points:
+        chain.add(Event.new("loss_computed", "l", "r", metadata={"loss": loss, "step": step}, timestamp=START))
+    return chain
+
+
+EXTREMES: list[list[tuple[float, float]]] = [
+    [(1_700_000_000_000_000_000, 0.5)],
+    [(number, -1e17 - 16 * number) for number in range(3)],
+    [(1_700_000_000_000_000_000 + 256 * number, 0.5) for number in range(3)],
+    [(-1e308, -1.7e308), (1e308, 1.7e308)],
+    [(1.7e308, 1.7e308)],
+    [(1, 1e-320), (2, 1e300)],
+    [(0, 0.0), (1, 5e-324)],
+    [(5e-324, -5e-324)],
+]
+
+
+@pytest.mark.parametrize("points", EXTREMES, ids=lambda points: f"{points[0]}")
+def test_any_number_has_a_place(visit: Open, points: list[tuple[float, float]]) -> None:
+    """Numbers beyond 2^53, of no extent, and at the ends of what a float holds are drawn inside the axes."""
+    page = visit(_losses(*points), "#view=loss").page
+    until(page, f"document.querySelectorAll('.plot .dot').length === {len(points)}")
+    drawn = page.evaluate("document.querySelector('.plot').outerHTML")
+    assert "NaN" not in drawn
+    assert "Infinity" not in drawn
+    assert page.locator(".plot .tick").count() in range(1, 40)
+    places = page.locator(".plot .tick[text-anchor=middle]").all_text_contents()
+    assert len(places) == len(set(places)) >= 1
+    plot = page.locator(".plot").bounding_box()
+    assert plot
+    for dot in page.locator(".plot .dot").all():
+        box = dot.bounding_box()
+        assert box
+        assert plot["x"] <= box["x"] <= plot["x"] + plot["width"]
+        assert plot["y"] <= box["y"] <= plot["y"] + plot["height"]
+
+
+def test_trainings_have_lines_and_names_of_their_own(visit: Open) -> None:
+    """Two models trained in one chain are named after them; trainings that nothing else tells apart, by their start."""
+    chain = Chain("two models", created_at=START)
+    for model in ("resnet", "vit"):
+        chain.extend(from_training_metrics([{"epoch": 1, "loss": 0.9}, {"epoch": 2, "loss": 0.8}], model=model))
+    toggles = visit(chain, "#view=loss").page.locator(".toggle").all_inner_texts()
+    assert [name for name in toggles if "final" not in name] == ["resnet · loss", "vit · loss"]
+    same = Chain("same", created_at=START)
+    for _ in range(2):
+        same.extend(from_training_metrics([{"epoch": 1, "loss": 0.9}, {"epoch": 2, "loss": 0.8}], model="vit"))
+    page = visit(same, "#view=loss").page
+    names = [name for name in page.locator(".toggle").all_inner_texts() if "final" not in name]
+    assert names == ["1. Training of vit started · loss", "5. Training of vit started · loss"]
+    colors = page.evaluate(
+        "[...document.querySelectorAll('.plot .curve')].map((each) => getComputedStyle(each).stroke)"
+    )
+    assert len(colors) == len(set(colors)) == 2
+
+
+def test_each_measure_of_a_model_has_a_shape(visit: Open) -> None:
+    """Validation, best validation and final loss, one point each, do not look the same in legend or plot."""
+    chain = _training()
+    known = {
+        "model": "small",
+        "final_loss": 0.5,
+        "steps": 50,
+        "validation": {"best_loss": 0.4, "best_step": 40},
+        "validation_loss": 0.6,
+        "loss_huber": 1,
+    }
+    for number, more in enumerate(({"step": 50}, {"step": 50, "loss": 1.0, "loss_type": "huber"})):
+        named = {**known, **more} if number == 0 else {"model": "small", **more}
+        chain.add(Event.new("metric_recorded", "m", "r", metadata=named, timestamp=START))
+    page = visit(chain, "#view=loss").page
+    shapes: list[list[str]] = page.evaluate(
+        "[...document.querySelectorAll('#pane-loss figure:first-child .toggle')]"
+        ".map((each) => [each.innerText, each.querySelector('.dot').getAttribute('d')])"
+    )
+    small = {name.removeprefix("small · "): shape for name, shape in shapes if name.startswith("small")}
+    assert {"loss", "validation loss", "best validation loss", "final loss", "loss, huber"} <= small.keys()
+    assert len(set(small.values())) == len(small)
+    drawn = page.evaluate("[...document.querySelectorAll('.plot .dot')].map((each) => each.getAttribute('d'))")
+    assert set(small.values()) <= set(drawn)

@@ -19,7 +19,7 @@ TEXTS = st.text(alphabet=st.characters(), max_size=12)  # lone surrogates, too
 
 def _decoded(chain: Chain) -> list[dict[str, Any]]:
     """Read the encoded chain back as the page does."""
-    data: dict[str, Any] = json.loads(safe_json(encode(chain, types_in(chain))))
+    data: dict[str, Any] = json.loads(safe_json(encode(chain.events, types_in(chain))))
     ids = [row[0] for row in data["events"]]
 
     def said(value: Any) -> Any:
@@ -119,7 +119,7 @@ def test_a_repeated_id_stands_for_its_first_bearer() -> None:
     raw = {"id": "x", "timestamp": "2026-01-01T00:00:00Z", "decision": "a", "reasoning": "b"}
     rows = [{**raw, "type": "stage_start", "new_key": 7}, {**raw, "type": "decision_made", "parent_id": "x"}]
     chain = Chain.from_dict({"events": rows})
-    data = encode(chain, types_in(chain))
+    data = encode(chain.events, types_in(chain))
     assert data["events"][1][6] == 1
     assert [entry["name"] for entry in data["types"]] == ["stage_started", "decision_made"]
     others = dict(_decoded(chain)[0]["others"])

@@ -25,12 +25,15 @@ def _leaves(value: Any) -> list[str]:
 
 
 def _says(event: Event, query: str) -> bool:
-    texts = [event.decision, event.reasoning, *event.alternatives, *_leaves(event.metadata)]
+    named = (event.code_section, event.spec_reference, event.stage_id, event.experiment_id)
+    kind = (event.type, event.type.replace("_", " "))
+    texts = [event.decision, event.reasoning, *event.alternatives, event.id, *kind, *_leaves(event.metadata)]
+    texts += [text for text in named if text is not None]
     return any(query.lower() in text.lower() for text in texts)
 
 
 def _at_least(low: float) -> Callable[[Event], bool]:
-    return lambda event: event.confidence is None or event.confidence >= low
+    return lambda event: event.confidence is not None and event.confidence >= low
 
 
 CASES: list[tuple[dict[str, Any], Callable[[Event], bool]]] = [
@@ -41,7 +44,11 @@ CASES: list[tuple[dict[str, Any], Callable[[Event], bool]]] = [
     ({"q": "no such words"}, lambda e: _says(e, "no such words")),
     ({"type": ["made_up_type", "loss_computed"]}, lambda e: e.type in ("made_up_type", "loss_computed")),
     ({"min": 40}, _at_least(0.4)),
-    ({"max": 39}, lambda e: e.confidence is None or e.confidence <= 0.39),
+    ({"max": 39}, lambda e: e.confidence is not None and e.confidence <= 0.39),
+    ({"min": 40, "confidence": "unstated"}, lambda e: e.confidence is None),
+    ({"q": "made up"}, lambda e: _says(e, "made up")),
+    ({"q": "choose"}, lambda e: _says(e, "choose")),
+    ({"q": "e117"}, lambda e: _says(e, "e117")),
     ({"min": 100, "confidence": "stated"}, lambda e: e.confidence == 1),
     ({"max": 0, "confidence": "stated"}, lambda e: e.confidence == 0),
     ({"confidence": "unstated"}, lambda e: e.confidence is None),
@@ -139,6 +146,42 @@ def test_confidence_outside_the_range_is_shown_for_what_it_is(visit: Open) -> No
     assert seen.numbers() == [1, 4]
     seen.page.get_by_label("Confidence stated or not").select_option("unstated")
     assert seen.numbers() == [2, 3]
+
+
+def test_a_bound_on_the_confidence_leaves_out_what_states_none(visit: Open) -> None:
+    """At least 80 % shows what is known to be that sure; only those that state none can be asked for beside a bound."""
+    chain = Chain("sure")
+    for value in (0.9, 0.1, None):
+        chain.add(Event.new("decision_made", "a", "b", confidence=value))
+    seen = visit(chain)
+    seen.page.get_by_label("at least").fill("80")
+    until(seen.page, "document.getElementById('count').innerText.startsWith('showing 1 of')")
+    assert seen.numbers() == [1]
+    seen.page.get_by_label("Confidence stated or not").select_option("unstated")
+    assert seen.numbers() == [3]
+
+
+def test_search_finds_all_that_a_card_says(visit: Open) -> None:
+    """Code, requirement, id, type, stage and experiment are found, and what was found in them is marked."""
+    chain = Chain("found")
+    said: dict[str, Any] = {
+        "code_section": "def quagga(): ...",
+        "spec_reference": "requirement okapi",
+        "id": "id-numbat",
+        "stage_id": "stage-dhole",
+        "experiment_id": "experiment-kudu",
+    }
+    chain.add(Event.new("type_serval", "a", "b", **said))
+    chain.add(Event.new("decision_made", "a", "b"))
+    seen = visit(chain)
+    for word in ("quagga", "okapi", "numbat", "serval", "Type serval", "dhole", "kudu"):
+        seen.page.get_by_label("Search").fill("")
+        until(seen.page, "document.getElementById('count').innerText.startsWith('showing 2 of')")
+        seen.page.get_by_label("Search").fill(word)
+        until(seen.page, "document.getElementById('count').innerText.startsWith('showing 1 of')")
+        assert seen.numbers() == [1], word
+        if word in ("quagga", "okapi", "numbat"):
+            assert seen.page.locator(".card mark").first.inner_text() == word
 
 
 def test_ten_thousand_events(visit: Open) -> None:

@@ -104,6 +104,27 @@ def test_nodes_are_walked_by_arrow_keys_and_zoomed(visit: Open) -> None:
     page.get_by_role("button", name="Fit all into view").click()
 
 
+def test_keys_choose_also_after_the_mouse_dragged(visit: Open) -> None:
+    """A drag chooses nothing; Enter on a node, and the next click, choose again."""
+    chain = Chain("three", created_at=START)
+    for number in range(3):
+        chain.add(Event.new("decision_made", f"step {number}", "r", id=f"e{number}", timestamp=START))
+    page = visit(chain, "#view=graph").page
+    nodes = page.locator(".graph .node")
+    box = nodes.nth(0).bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 60, box["y"] + 15)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 25, steps=4)
+    page.mouse.up()
+    assert page.locator(".graph-card h3").count() == 0
+    nodes.nth(2).focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".graph-card h3").inner_text() == "step 2"
+    nodes.nth(1).click()
+    assert page.locator(".graph-card h3").inner_text() == "step 1"
+
+
 def test_filters_dim_what_they_hide(visit: Open) -> None:
     """In the graph of the whole chain, events that do not fit the filters stay, faintly."""
     chain = mixed(60)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from crucible.trace import Event
+import numpy as np
+
+from crucible.trace import Chain, Event
+from crucible.trace.training.history import from_training_metrics
 from crucible.trace.viewer.losses import Line, loss_lines
 
 
@@ -83,3 +87,63 @@ def test_a_batch_is_not_placed_by_its_epoch() -> None:
     """The numbers of batches begin anew with every epoch, so they are drawn in their order."""
     events = [_event("batch_processed", loss=1.0, batch=n, epoch=e) for e in (1, 2) for n in (1, 2)]
     assert [place for place, _, _ in _drawn(loss_lines(events))["loss", "event"]] == [1, 2, 3, 4]
+
+
+def test_trainings_are_told_apart_by_the_event_that_opened_them() -> None:
+    """Two trainings whose epochs name no model are two lines, with the models that their beginnings name."""
+    chain = Chain("two trainings")
+    for model, base in (("resnet", 0.9), ("vit", 0.2)):
+        rows = [{"epoch": epoch, "loss": base - 0.01 * epoch} for epoch in (1, 2, 3)]
+        chain.extend(from_training_metrics(rows, model=model))
+    lines = [line for line in loss_lines(chain) if line.measure == "loss"]
+    assert [(line.lane.model, line.lane.training, len(line.points)) for line in lines] == [
+        ("resnet", 0, 3),
+        ("vit", 5, 3),
+    ]
+
+
+def test_a_training_encloses_through_any_depth_and_the_nearest_counts() -> None:
+    """Stages between a training and its losses do not matter, nor do long chains, cycles and lost parents."""
+    outer = Event.new("training_started", "outer", "r", id="outer", metadata={"model_name": "a", "worker": "w0"})
+    inner = Event.new("training_started", "inner", "r", id="inner", parent_id="outer")
+    deep = [
+        Event.new("stage_started", "s", "r", id=f"s{n}", parent_id=f"s{n - 1}" if n else "outer") for n in range(5000)
+    ]
+    parents = ("s4999", "inner", "outer", "circle", "gone", None)
+    losses = [Event.new("loss_computed", "l", "r", metadata={"loss": 1, "step": 1}, parent_id=name) for name in parents]
+    circle = Event.new("stage_started", "c", "r", id="circle", parent_id="circle")
+    events = [*losses, *reversed(deep), circle, inner, outer]
+    places = {event.id: place for place, event in enumerate(events)}
+    lines = loss_lines(events)
+    assert [(line.lane.training, line.lane.model, line.lane.worker, len(line.points)) for line in lines] == [
+        (places["outer"], "a", "w0", 2),
+        (places["inner"], None, None, 1),
+        (None, None, None, 3),
+    ]
+
+
+def test_workers_and_ranks_have_lines_of_their_own() -> None:
+    """What each worker, and each rank of it, measured is one line, whatever kind of value names it."""
+    known: list[dict[str, Any]] = [
+        {"worker": "w0", "rank": 0},
+        {"worker": "w0", "rank": 1},
+        {"worker": "w1", "rank": 1},
+        {"rank": [1]},
+        {},
+    ]
+    events = [_event(loss=1, step=step, **each) for each in known for step in (1, 2)]
+    lines = loss_lines(events)
+    assert [(line.lane.worker, line.lane.rank) for line in lines] == [
+        ("w0", "0"),
+        ("w0", "1"),
+        ("w1", "1"),
+        (None, "[1]"),
+        (None, None),
+    ]
+    assert {len(line.points) for line in lines} == {2}
+
+
+def test_numbers_of_other_libraries_are_numbers() -> None:
+    """A loss and a step as numpy has them are drawn."""
+    (line,) = loss_lines([_event(loss=np.float32(0.5), step=np.int64(3))])
+    assert (line.points[0].place, line.points[0].loss) == (3, 0.5)

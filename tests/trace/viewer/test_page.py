@@ -136,6 +136,18 @@ def test_statistics_say_how_many_state_a_confidence() -> None:
     assert "<strong>not stated</strong> <span>stated by 0 of 1</span>" in to_html(silent)
 
 
+def test_unknown_keys_of_the_chain_are_shown() -> None:
+    """What a file says beyond what this version knows stands in the header, escaped; else there is no such part."""
+    chain = Chain.from_dict(
+        {"name": "a", "events": [], "created_at": "2026-01-01T00:00:00Z", "reviewed_by": {"name": "<b>Ann</b>"}}
+    )
+    page = to_html(chain)
+    assert "<summary>Other keys of the chain</summary>" in page
+    assert "reviewed_by" in page
+    assert "&lt;b&gt;Ann" in page
+    assert "Other keys of the chain" not in to_html(Chain("a", created_at=START))
+
+
 def test_faults_of_the_links_are_listed() -> None:
     """Missing parents, missing dependencies and cycles are told in words, whatever the ids."""
     chain = Chain("a", created_at=START)

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from crucible.trace.chain import Chain
-from crucible.trace.comparison.content import Differences, Lens
+from crucible.trace.comparison.content import Differences, Lens, words_of
 from crucible.trace.comparison.difference import Diff
 from crucible.trace.comparison.findings import (
     ChangedEvent,
@@ -136,8 +136,8 @@ class _Comparison:
         chain_changes, chain_frac = self._chain_changes()
         share = 2 * score / (len(a) + len(b)) if a or b else 1.0
         return Diff(
-            a=Side(self._a.id, self._a.name, tuple(a)),
-            b=Side(self._b.id, self._b.name, tuple(b)),
+            a=_side(self._a, a),
+            b=_side(self._b, b),
             matched_by=matching.matched_by,
             similarity=share * (1 - _CHAIN_FRAC * chain_frac),
             added=tuple(PlacedEvent(y, event) for y, event in enumerate(b) if y not in matched_b),
@@ -198,6 +198,11 @@ class _Comparison:
             **self._lens.entries("chain.metadata", chain.metadata),
             **self._lens.entries("chain.extra", extra),
         }
+
+
+def _side(chain: Chain, events: Sequence[Event]) -> Side:
+    run_id = chain.metadata.get("run_id")
+    return Side(chain.id, chain.name, tuple(events), chain.created_at, None if run_id is None else words_of(run_id))
 
 
 def _delta(changed: ChangedEvent) -> ConfidenceDelta:

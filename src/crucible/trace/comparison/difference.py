@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from crucible.trace.comparison.findings import Findings
+from crucible.trace.comparison.naming import side_names
 from crucible.trace.comparison.page import to_html
 from crucible.trace.comparison.plain_text import to_text
 from crucible.trace.comparison.record import to_dict
@@ -46,7 +47,10 @@ class Diff(Findings, frozen=True):
         """Return the differences for a terminal, ending with a newline; control characters are shown, never sent.
 
         Args:
-            limit: The most entries of a section; what is left out is counted. None shows all.
+            limit: The most entries of a section: of the changes of the chains themselves, and of what was removed,
+                added, changed, moved, linked otherwise or has another confidence. A section's last line counts what it
+                leaves out. An entry that is shown is shown whole, and so are the heading, the similarity, the counts,
+                the notes and where the chains part. None shows all.
         """
         return to_text(self, limit=limit)
 
@@ -63,7 +67,8 @@ class Diff(Findings, frozen=True):
         return to_html(self)
 
     def __repr__(self) -> str:
-        return f"Diff({self.a.name!r} → {self.b.name!r}: {self.summary}, similarity={self.similarity:.4f})"
+        a, b = side_names(self)
+        return f"Diff({a!r} → {b!r}: {self.summary}, similarity={self.similarity:.4f})"
 
 
 def _a_place(each: Any) -> int:

@@ -6,6 +6,8 @@ same, with the chains exchanged. `Findings` holds them all; what shows them take
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from crucible.trace.comparison.content import Differences
@@ -191,11 +193,15 @@ class Side(msgspec.Struct, frozen=True):
         id: The chain's id.
         name: Its name.
         events: Its events in order.
+        created_at: When it was made; None if that is not known.
+        run_id: The run that its metadata names; None if it names none.
     """
 
     id: str
     name: str
     events: tuple[Event, ...]
+    created_at: datetime | None = None
+    run_id: str | None = None
 
 
 class Findings(msgspec.Struct, frozen=True):

@@ -1,8 +1,8 @@
 """Which event of one chain is which of the other: by id, by position or by content.
 
 By content, what both chains say in the same order comes first (a longest common subsequence of whole events, then of
-type and decision in the gaps), then what they say in another order, then what is left in a gap, or in gaps near each
-other, in other words.
+type and decision in the gaps, where repeated ones are told apart by what else they say), then what they say in another
+order, then what is left in a gap, or in gaps near each other, in other words.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from crucible.trace.comparison.alignment import Pair, common, gaps, increasing, nth_with_nth
 from crucible.trace.comparison.content import Lens, frozen
 from crucible.trace.comparison.options import DiffOptions
+from crucible.trace.comparison.repeats import Repeats
 from crucible.trace.comparison.rewording import Rewordings, text_similarity
 from crucible.trace.event import Event
 
@@ -26,6 +27,10 @@ _NEIGHBOURS = 3  # pairs between two gaps that are still near each other
 _TOO_LONG = (
     "The chains are too long for an exact alignment; the n-th equal event of each was the landmark, so some may be "
     "shown as moved that a longer look would have found in place."
+)
+_TOO_MANY = (
+    "Too many events share type and decision to choose among all by what else they say; some of them were paired in "
+    "their order (max_comparisons is {:,})."
 )
 
 
@@ -94,12 +99,14 @@ def _by_content(chains: Numbers, lens: Lens, options: DiffOptions) -> Matching:
     backbones = [search.filled(whole)]
     if 2 * len(whole) < min(len(chains.a), len(chains.b)):
         # Little is equal, so what is may be so by chance (two losses with the same digits), and hold all else askew.
-        backbones += [search.by_subject(), search.by_type()]
+        backbones += [search.by_subject(), search.by_type()] if whole else [search.by_type()]
     distinct = [each for place, each in enumerate(backbones) if each not in backbones[:place]]
     completed = [search.completed(each) for each in distinct]
     best = max(completed, key=lambda each: (search.worth(each[0]), each[1] is None)) if completed[1:] else completed[0]
     pairs, bound = best
     notes = [] if is_exact and search.is_exact else [_TOO_LONG]
+    if distinct[completed.index(best)] in search.by_order:
+        notes.append(_TOO_MANY.format(options.max_comparisons))
     if bound is not None:
         looked, among = bound
         notes.append(
@@ -120,20 +127,26 @@ class _Search:
         self._subjects = _numbered([lens.subject(event) for event in a], [lens.subject(event) for event in b])
         self._options = options
         self.is_exact = True
+        self.by_order: list[list[Pair]] = []  # alignments of which repeated words were too many to choose among
 
     def filled(self, whole: list[Pair]) -> list[Pair]:
         """Return the pairs with those between them that have the same type and decision."""
         a, b = self._subjects
         pairs = list(whole)
+        repeats = Repeats(self._chains.a, self._chains.b, self._lens, self._options.max_comparisons)
         for xs, ys in gaps(whole, len(a), len(b)):
             if xs and ys:
                 inner = self._common(a[xs.start : xs.stop], b[ys.start : ys.stop])
-                pairs += [(xs.start + x, ys.start + y) for x, y in inner]
-        return sorted(pairs)
+                found = [(xs.start + x, ys.start + y) for x, y in inner]
+                pairs += repeats.chosen(found, (xs, ys), self._subjects)
+        pairs.sort()
+        if repeats.is_spent:
+            self.by_order.append(pairs)
+        return pairs
 
     def by_subject(self) -> list[Pair]:
         """Return the pairs of the same type and decision in the same order."""
-        return self._common(*self._subjects)
+        return self.filled([])
 
     def by_type(self) -> list[Pair]:
         """Return the pairs of the same type in the same order, of those that are alike enough in words."""

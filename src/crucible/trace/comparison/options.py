@@ -46,7 +46,8 @@ class DiffOptions(msgspec.Struct, frozen=True):
             (`chain.name`, `chain.metadata.run_id`). See `RUN_NOISE`.
         min_similarity: From 0 to 1: how alike the words of two events must be to pass for one that was reworded.
         max_comparisons: About how many pairs of texts a round of looking for rewordings compares, at least 1. Beyond
-            it, only events at about the same place are compared, and `Diff.notes` says so.
+            it, only events at about the same place are compared. As many pairs of events with the same words are
+            compared by what else they say; beyond it, such events are paired in their order. `Diff.notes` says so.
 
     Raises:
         SpecError: A value is out of range, or `ignore` names what no event has.

@@ -13,6 +13,7 @@ from typing import Any
 from crucible.trace.comparison.findings import Findings, RelationChange
 from crucible.trace.comparison.halves import changed_row, placed_row, same_row
 from crucible.trace.comparison.markup import marked, text
+from crucible.trace.comparison.naming import side_names
 from crucible.trace.comparison.rows import Row, Run, rows
 from crucible.trace.comparison.wording import percent, value_text
 
@@ -34,7 +35,7 @@ def to_html(diff: Findings) -> str:
     body = _Body(diff)
     shown = "".join(body.pieces())
     style = files("crucible.trace.comparison").joinpath("page.css").read_text("utf-8")
-    names = f"{text(diff.a.name, limit=_NAME_LETTERS)} → {text(diff.b.name, limit=_NAME_LETTERS)}"
+    names = " → ".join(text(name) for name in side_names(diff))
     return "".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
@@ -52,7 +53,7 @@ def to_html(diff: Findings) -> str:
 
 
 def _heading(diff: Findings) -> str:
-    a, b = (text(side.name, limit=_NAME_LETTERS) or "(no name)" for side in (diff.a, diff.b))
+    a, b = (text(name) for name in side_names(diff))
     counts = (
         ("", percent(diff.similarity), "similar"),
         ("add", f"{len(diff.added):,}", "added"),
@@ -112,7 +113,7 @@ def _divergence(diff: Findings, body: _Body) -> str:
 def _columns(diff: Findings, shown: str) -> str:
     if not shown:
         return ""
-    a, b = (text(side.name, limit=_NAME_LETTERS) or "(no name)" for side in (diff.a, diff.b))
+    a, b = (text(name) for name in side_names(diff))
     return f'<main>\n<div class="heads"><div>{a}</div><div>{b}</div></div>\n{shown}</main>\n'
 
 

@@ -1,7 +1,7 @@
 """A diff as plain text, for people at a terminal.
 
-`+` is only in the second chain, `-` only in the first, `~` in both but changed, `>` in another order. A place reads
-`[3]`, as in `chain[3]`.
+`+` is only in the second chain, `-` only in the first, `~` in both but changed, `>` in another order. Where the chains
+part, `first:` and `second:` say what stands there in either. A place reads `[3]`, as in `chain[3]`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from crucible.trace.comparison.findings import (
     MovedEvent,
     PlacedEvent,
     RelationChange,
+    Side,
 )
+from crucible.trace.comparison.naming import side_names
 from crucible.trace.comparison.wording import percent, signed, value_text
 from crucible.trace.display import clean, wrap
 from crucible.trace.event import Event
@@ -34,10 +36,11 @@ def to_text(diff: Findings, *, limit: int | None = None) -> str:
 
     Args:
         diff: What to show.
-        limit: The most entries of a section; None shows all.
+        limit: The most entries of a section; None shows all. `Diff.to_text` says what it cuts.
     """
+    names = side_names(diff)
     lines = [
-        *wrap(f"{_side(diff.a)} → {_side(diff.b)}", _COLUMNS),
+        *wrap(f"{names[0]} ({_count(diff.a)}) → {names[1]} ({_count(diff.b)})", _COLUMNS),
         f"Similarity {percent(diff.similarity)}, matched by {diff.matched_by}: {diff.summary}",
     ]
     lines += [line for note in diff.notes for line in _hanging("Note: ", note)]
@@ -56,9 +59,9 @@ def to_text(diff: Findings, *, limit: int | None = None) -> str:
     return "\n".join([*lines, ""])
 
 
-def _side(side: Any) -> str:
+def _count(side: Side) -> str:
     count = len(side.events)
-    return f"{clean(side.name) or '(no name)'} ({count:,} event{'' if count == 1 else 's'})"
+    return f"{count:,} event{'' if count == 1 else 's'}"
 
 
 def _section(
@@ -81,8 +84,9 @@ def _divergence(diff: Findings, divergence: Divergence) -> list[str]:
     for each in diff.changed:
         if each.a_place == each.b_place == count:
             return lines + _hanging(f"  ~ [{count}] ", f"{_title(each.b_event)}: {clean(', '.join(each.fields))}")
-    for mark, event in (("-", divergence.a_event), ("+", divergence.b_event)):
-        lines += _hanging(f"  {mark} [{count}] ", "(ends here)" if event is None else _title(event))
+    # words, not marks: what stands here may well be in the other chain, too, elsewhere
+    for word, event in (("first: ", divergence.a_event), ("second:", divergence.b_event)):
+        lines += _hanging(f"  {word} [{count}] ", "(ends here)" if event is None else _title(event))
     return lines
 
 

@@ -67,7 +67,13 @@ def to_dict(diff: Findings) -> dict[str, Any]:
 
 
 def _side(side: Side) -> dict[str, Any]:
-    return {"id": plain(side.id), "name": plain(side.name), "events": len(side.events)}
+    return {
+        "id": plain(side.id),
+        "name": plain(side.name),
+        "events": len(side.events),
+        "created_at": plain(side.created_at),
+        "run_id": plain(side.run_id),
+    }
 
 
 def _name(event: Event) -> dict[str, Any]:

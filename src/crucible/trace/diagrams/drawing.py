@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from crucible.trace.diagrams.label import encoded, shortened
 from crucible.trace.diagrams.options import MermaidOptions
 from crucible.trace.event import Event
+from crucible.trace.plain import plain
 
 __all__ = ["Drawing", "Excerpt"]
 
@@ -50,7 +52,7 @@ class Excerpt(msgspec.Struct, frozen=True):
         """Return a clean line as this kind of diagram takes it."""
         return encoded(line, is_quoted=self.is_quoted)
 
-    def label(self, text: str) -> str:
+    def label(self, text: Any) -> str:
         """Return `text` as one encoded line of bounded length."""
         return self.encoded(shortened(text, self.length))
 
@@ -59,10 +61,17 @@ class Excerpt(msgspec.Struct, frozen=True):
         return self.encoded(f"{shortened(event.decision, self.length)}{self.confidence(event)}")
 
     def confidence(self, event: Event) -> str:
-        """Return ` (0.85)`; empty where none is stated or wanted."""
+        """Return ` (0.85)`, not encoded; empty where none is stated or wanted."""
+        said = self.stated(event)
+        return f" ({said})" if said else ""
+
+    def stated(self, event: Event) -> str:
+        """Return a stated confidence as `0.85`, or as one clean line if it is no number; empty where not wanted."""
         if event.confidence is None or not self.options.include_confidence:
             return ""
-        return f" ({event.confidence:.2f})"
+        value = plain(event.confidence)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return f"{value:.2f}" if is_number else shortened(value, self.length)
 
     def more(self) -> str:
         """Return what to say of the events that are left out; empty if there are none."""

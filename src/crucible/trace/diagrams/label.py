@@ -10,10 +10,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator
+from typing import Any
 
 from crucible.trace.display import clean
+from crucible.trace.plain import plain
 
-__all__ = ["encoded", "quoted", "shortened"]
+__all__ = ["encoded", "quoted", "shortened", "words"]
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,.'()/?!-=+")
 # Sequences and timelines have no Markdown and no quotes, but measure an entity by its letters, so they get fewer.
@@ -28,11 +30,12 @@ _FULL_WIDTH = {ord(char): ord(char) + 0xFEE0 for char in "<>&"}
 _JOINING = frozenset("\u200d\ufe0f")  # what binds an emoji to its neighbour
 
 
-def shortened(text: str, length: int) -> str:
+def shortened(text: Any, length: int) -> str:
     """Return `text` as one clean line of at most `length` characters, the last an ellipsis where it was cut.
 
-    Where nothing would be seen, it is `(empty)`.
+    Where nothing would be seen, or there is no text, it is `(empty)`; what is no text is put in words.
     """
+    text = words(text)
     # a label that is cut needs only its beginning, and a prompt may be megabytes
     line = _PLACEHOLDER.sub("\u200c", clean(text.lstrip()[: 64 * length + 1024])) or "(empty)"
     if len(line) <= length:
@@ -43,6 +46,11 @@ def shortened(text: str, length: int) -> str:
     return f"{cut.rstrip()}…"
 
 
+def words(value: Any) -> str:
+    """Return text as it is, nothing as the empty string, anything else in words."""
+    return value if isinstance(value, str) else "" if value is None else f"{plain(value)}"
+
+
 def encoded(line: str, *, is_quoted: bool = True) -> str:
     """Return a clean line with every character encoded that Mermaid could take for something else.
 
@@ -50,16 +58,16 @@ def encoded(line: str, *, is_quoted: bool = True) -> str:
         line: What `shortened` returned.
         is_quoted: Whether it will stand in quotes, as in flowcharts and graphs, or fill the rest of its line.
     """
-    words = _KEYWORD.sub(lambda found: f"\0{found[0]}", line)  # NUL: encode the next one; `clean` leaves none
+    marked = _KEYWORD.sub(lambda found: f"\0{found[0]}", line)  # NUL: encode the next one; `clean` leaves none
     if is_quoted:
-        words = _LIST.sub(lambda found: f"{found[0]}\0", words, count=1) if _LIST.match(words) else words
+        marked = _LIST.sub(lambda found: f"{found[0]}\0", marked, count=1) if _LIST.match(marked) else marked
     plain = _PLAIN if is_quoted else _PLAIN_IN_LINES
-    return words if words.isascii() and plain.issuperset(words) else "".join(_characters(words, plain))
+    return marked if marked.isascii() and plain.issuperset(marked) else "".join(_characters(marked, plain))
 
 
-def _characters(words: str, plain: frozenset[str]) -> Iterator[str]:
+def _characters(marked: str, plain: frozenset[str]) -> Iterator[str]:
     is_forced = False
-    for char in words:
+    for char in marked:
         if char != "\0":
             yield char if not is_forced and (char in plain or not char.isascii()) else f"#{ord(char)};"
         is_forced = char == "\0"

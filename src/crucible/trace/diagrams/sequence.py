@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crucible.trace.diagrams.drawing import Drawing, Excerpt
-from crucible.trace.diagrams.label import shortened
+from crucible.trace.diagrams.label import shortened, words
 from crucible.trace.event import Event
 from crucible.trace.vocabulary import look_of, title_of
 
@@ -28,8 +28,8 @@ def draw_sequence(excerpt: Excerpt) -> Drawing:
     names = [lanes.setdefault(_lane(event), f"P{len(lanes)}") for event in excerpt.events]
     lines = ["sequenceDiagram", *([f"  title {excerpt.encoded(excerpt.title)}"] if excerpt.title else [])]
     lines.append("  autonumber")
-    for (_, words), name in lanes.items():
-        lines.append(f"  participant {name} as {excerpt.label(words)}")
+    for (_, lane), name in lanes.items():
+        lines.append(f"  participant {name} as {excerpt.label(lane)}")
     for place, event in enumerate(excerpt.events):
         origin = excerpt.places.get(event.parent_id) if event.parent_id is not None else None
         is_known = origin is not None and origin < len(names)
@@ -49,19 +49,19 @@ def draw_sequence(excerpt: Excerpt) -> Drawing:
 
 def _lane(event: Event) -> tuple[str, str]:
     if event.stage_id is not None:
-        return "stage", event.stage_id
+        return "stage", words(event.stage_id)
     return "category", title_of(look_of(event.type).category)
 
 
 def _arrow(event: Event, *, is_solid: bool) -> str:
-    if event.type.endswith("_failed"):
+    if words(event.type).endswith("_failed"):
         return "-x" if is_solid else "--x"
     return "->>" if is_solid else "-->>"
 
 
 def _note(event: Event, excerpt: Excerpt) -> Iterator[str]:
-    if event.confidence is not None and excerpt.options.include_confidence:
-        yield f"confidence {event.confidence:.2f}"
+    if said := excerpt.stated(event):
+        yield f"confidence {said}"
     for place, word in enumerate(excerpt.alternatives(event)):
         yield f"{'instead of' if not place else 'or'} {word}"
     places = [excerpt.places.get(event_id) for event_id in event.depends_on]

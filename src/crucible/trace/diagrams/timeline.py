@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from crucible.trace.diagrams.drawing import Drawing, Excerpt
 from crucible.trace.diagrams.label import shortened
 from crucible.trace.event import Event
+from crucible.trace.reading import read_timestamp
 
 __all__ = ["draw_timeline"]
 
@@ -51,5 +52,4 @@ def _unused(name: str, used: dict[str, int]) -> str:
 
 
 def _moment(event: Event) -> datetime:
-    moment = event.timestamp
-    return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC)
+    return read_timestamp(event.timestamp) or datetime.min.replace(tzinfo=UTC)  # the year 1 has times that UTC lacks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import numbers
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -36,9 +37,11 @@ def text_cell(text: Any) -> str:
 
 
 def number_cell(value: Any) -> str:
-    """Return a number as a cell, negative ones unguarded; what is no number, as text."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return repr(value) if is_number else text_cell(value)
+    """Return a number as a cell, also NumPy's, negative ones unguarded; what is no number, as text."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return text_cell(value)
+    number = plain(value)
+    return number if isinstance(number, str) else repr(number)  # NaN, infinities and beyond 64 bits are words
 
 
 def list_cell(words: Sequence[str]) -> str:

@@ -7,10 +7,10 @@ touches the process's tracer provider, and nothing is sampled away.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from crucible.errors import StoreError, require
 from crucible.trace.chain import Chain
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["export_otel", "otel_spans"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INT64 = range(-(2**63), 2**63)
 _BATCH = 512  # spans an exporter is given at once, as the SDK's own processor does
 
 
@@ -153,16 +154,29 @@ def _fields(event: Event, prefix: str) -> dict[str, Any]:
         "experiment_id": event.experiment_id,
         "metadata": json_text(event.metadata) if event.metadata else None,
     }
-    fields = {f"{prefix}{name}": plain(value) for name, value in values.items() if value is not None}
+    fields = {f"{prefix}{name}": _attribute(value) for name, value in values.items() if value is not None}
     return fields | {
-        f"{prefix}metadata.{plain(key)}": value
+        f"{prefix}metadata.{plain(key)}": _in_64_bits(value)
         for key, value in plain(event.metadata).items()
-        if isinstance(value, str | int | float) and not _is_too_large(value)
+        if isinstance(value, str | int | float)
     }
 
 
-def _is_too_large(value: Any) -> bool:
-    return isinstance(value, int) and value >= 2**63  # attributes are signed; `metadata` still has it
+def _attribute(value: Any) -> Any:
+    """Return a value as an attribute: a list of words, a number that 64 bits hold, or else words."""
+    if isinstance(value, list | tuple):
+        return [_words(each) for each in cast("Sequence[Any]", value)]
+    known = plain(value)
+    return _in_64_bits(known) if isinstance(known, str | int | float) else _words(value)
+
+
+def _words(value: Any) -> str:
+    return plain(value) if isinstance(value, str) else json_text(value)
+
+
+def _in_64_bits(value: Any) -> Any:
+    """Return an integer beyond the signed 64 bits of an attribute as a word, as `plain` does beyond 64."""
+    return f"{value:#x}" if isinstance(value, int) and value not in _INT64 else value
 
 
 def _status(span: Span) -> Any:

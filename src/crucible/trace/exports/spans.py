@@ -6,11 +6,14 @@ of the length that it says it took, so that whatever is below it or rests on it 
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crucible.trace.chain import Chain
 from crucible.trace.event import Event
+from crucible.trace.plain import plain
+from crucible.trace.reading import read_timestamp
 from crucible.trace.vocabulary import canonical_type
 
 __all__ = ["Span", "plan_spans", "stem_of"]
@@ -19,6 +22,8 @@ _OPENING = "_started"
 _CLOSING = ("_completed", "_failed")
 _UNITS = {"duration_ns": 1e-3, "duration_us": 1.0, "duration_ms": 1e3, "duration_s": 1e6}  # in microseconds
 _LONGEST_US = 1e15  # 31 years; what says more is no duration
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_MOST_OPEN = 256  # beginnings that an end is compared with; a bound on the work
 
 
 class Span:
@@ -63,8 +68,9 @@ def plan_spans(chain: Chain) -> list[Span]:
     """Return the spans in the order of their first events, with parents and dependencies.
 
     An end belongs to the beginning that is its parent, else to the latest open one of the same kind, stage, experiment,
-    parent, epoch, worker and rank. A beginning without end lasts until the last event below it. A cycle of parents is
-    cut at its first event.
+    parent, epoch, worker and rank that names the same model, name and fold, else to the latest that contradicts none of
+    these three (of the last 256 open ones). A beginning without end lasts until the last event below it. A cycle of
+    parents is cut at its first event.
     """
     pairs = _pairs(chain)
     spans: list[Span] = []
@@ -100,30 +106,66 @@ def stem_of(event: Event) -> str:
 def _pairs(chain: Chain) -> dict[int, int]:
     """Return, by the place of each end, the place of its beginning."""
     places: dict[str, int] = {}
-    open_: dict[tuple[Any, ...], list[int]] = {}
-    closed: set[int] = set()
+    beginnings = _Beginnings()
     pairs: dict[int, int] = {}
     for place, event in enumerate(chain):
         name = canonical_type(event.type)
         if name.endswith(_OPENING):
-            open_.setdefault(_kin(event), []).append(place)
+            beginnings.open(place, event)
             places.setdefault(event.id, place)
         elif name.endswith(_CLOSING):
             begin = places.get(event.parent_id) if event.parent_id is not None else None
-            if begin is None or begin in closed or stem_of(chain[begin]) != stem_of(event):
-                waiting = open_.get(_kin(event), [])
-                while waiting and waiting[-1] in closed:
-                    waiting.pop()
-                begin = waiting.pop() if waiting else None
+            is_its_own = begin is not None and stem_of(chain[begin]) == stem_of(event)
+            begin = beginnings.close(event, begin if is_its_own else None)
             if begin is not None:
-                closed.add(begin)
                 pairs[place] = begin
     return pairs
 
 
+class _Beginnings:
+    """The beginnings that nothing has ended yet."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[Any, ...], dict[int, tuple[str | None, ...]]] = {}  # by place, in order
+        self._alike: dict[tuple[Any, ...], list[int]] = {}
+        self._kin: dict[int, tuple[Any, ...]] = {}  # of what is open
+
+    def open(self, place: int, event: Event) -> None:
+        """Note a beginning."""
+        kin, names = _kin(event), _names(event)
+        self._kin[place] = kin
+        self._waiting.setdefault(kin, {})[place] = names
+        self._alike.setdefault((kin, names), []).append(place)
+
+    def close(self, event: Event, begin: int | None) -> int | None:
+        """Return the beginning that an event ends, `begin` if that is open, and forget it; None if there is none."""
+        if begin not in self._kin:
+            kin, names = _kin(event), _names(event)
+            alike = self._alike.get((kin, names), [])
+            while alike and alike[-1] not in self._kin:
+                alike.pop()
+            latest = itertools.islice(reversed(self._waiting.get(kin, {}).items()), _MOST_OPEN)
+            fitting = (place for place, others in latest if _agree(names, others))
+            begin = alike[-1] if alike else next(fitting, None)
+        if begin is not None:
+            del self._waiting[self._kin.pop(begin)][begin]
+        return begin
+
+
 def _kin(event: Event) -> tuple[Any, ...]:
-    told = (repr(event.metadata.get(name)) for name in ("epoch", "worker", "rank"))
+    told = (repr(plain(event.metadata.get(name))) for name in ("epoch", "worker", "rank"))
     return (stem_of(event), event.stage_id, event.experiment_id, event.parent_id, *told)
+
+
+def _names(event: Event) -> tuple[str | None, ...]:
+    """Return which model, name and fold an event is about, None where it does not say."""
+    told = event.metadata
+    values = (told.get("model", told.get("model_name")), told.get("name"), told.get("fold"))
+    return tuple(None if value is None else repr(plain(value)) for value in values)
+
+
+def _agree(names: tuple[str | None, ...], others: tuple[str | None, ...]) -> bool:
+    return all(None in pair or pair[0] == pair[1] for pair in zip(names, others, strict=True))
 
 
 def _link(span: Span, by_id: dict[str, Span]) -> None:
@@ -170,12 +212,13 @@ def _begin(event: Event, end: datetime) -> datetime:
     if canonical_type(event.type).endswith(_OPENING):
         return end
     for name, microseconds in _UNITS.items():
-        value = event.metadata.get(name)
+        value = plain(event.metadata.get(name))  # also NumPy's; what no 64 bits hold becomes a word
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value * microseconds <= _LONGEST_US:
-            return end - timedelta(microseconds=value * microseconds)
+            length = timedelta(microseconds=value * microseconds)
+            return end - length if length <= end - _FIRST else _FIRST
     return end
 
 
 def _moment(event: Event) -> datetime:
-    moment = event.timestamp
-    return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC)
+    # a time that is none in UTC, as the year 1 has them, or no time at all, is the first there is
+    return read_timestamp(event.timestamp) or _FIRST

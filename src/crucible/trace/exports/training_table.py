@@ -78,38 +78,42 @@ class _Row:
             "epoch": epoch_of(event.metadata),
             "timestamp": format_timestamp(event.timestamp),
             "event_id": event.id if is_completed else None,
+            _SUPERSEDED: 0,
         }
         self.metrics: dict[str, Any] = {}
-        self.stepwise: set[str] = set()  # metrics of which a later step's value takes the place
+        self.own: frozenset[str] = frozenset()  # metrics that the epoch itself states
+        self.stepwise: set[str] = set()  # metrics that were measured at a step, of which a later one takes the place
         self.superseded = 0
 
-    def agrees(self, metrics: Mapping[str, Any]) -> bool:
-        """Whether none of the metrics is known here with another value."""
-        return all(name not in self.metrics or _same(self.metrics[name], value) for name, value in metrics.items())
+    def agrees(self, metrics: Mapping[str, Any], *, is_stepwise: bool = False) -> bool:
+        """Whether none of the metrics is known here with another value, unless that gives way to them."""
+        return all(
+            name not in self.metrics or _same(self.metrics[name], value) or (is_stepwise and name in self.stepwise)
+            for name, value in metrics.items()
+        )
 
     def take(self, metrics: Mapping[str, Any], *, is_stepwise: bool) -> None:
-        """Keep measurements; of one that is known here with another value, the later."""
+        """Keep measurements that agree; a later step's in the place of an earlier one's."""
         for name, value in metrics.items():
             self.superseded += name in self.metrics and not _same(self.metrics[name], value)
             self.metrics[name] = value
             if is_stepwise:
                 self.stepwise.add(name)
 
-    def absorb(self, earlier: _Row) -> bool:
-        """Take over what was measured step by step, and what is not known here; whether nothing else is left there."""
-        for name, value in list(earlier.metrics.items()):
+    def absorb(self, other: _Row) -> bool:
+        """Take over what another row measured, but for what contradicts; whether nothing is left there."""
+        for name, value in list(other.metrics.items()):
             is_other = name in self.metrics and not _same(self.metrics[name], value)
-            if is_other and name not in earlier.stepwise:
+            if is_other and name not in other.stepwise:
                 continue
-            if is_other and name in self.stepwise:
-                self.metrics[name] = value
             self.superseded += is_other
-            self.metrics.setdefault(name, value)
-            self.stepwise |= {name} & earlier.stepwise - self.metrics.keys()
-            del earlier.metrics[name]
-        self.superseded += earlier.superseded
-        earlier.superseded = 0
-        return not earlier.metrics
+            if name not in self.own:
+                self.metrics[name] = value
+            del other.metrics[name]
+        self.stepwise |= other.stepwise
+        self.superseded += other.superseded
+        other.superseded = 0
+        return not other.metrics
 
 
 class _Book:
@@ -119,3 +123,48 @@ class _Book:
         self._rows: dict[_Row, None] = {}  # in order
         self._last: dict[Lane, _Row] = {}
         self._waiting: dict[Lane, _Row] = {}  # measured before the epoch was completed
+
+    def complete(self, lane: Lane, row: _Row, metrics: dict[str, Any]) -> None:
+        row.metrics, row.own = metrics, frozenset(metrics)
+        waiting = self._waiting.pop(lane, None)
+        if waiting is not None and row.absorb(waiting):
+            del self._rows[waiting]
+        self._rows[row] = None
+        self._last[lane] = row
+
+    def measure(self, lane: Lane, fresh: _Row, metrics: dict[str, Any], *, is_stepwise: bool) -> None:
+        last, waiting = self._last.get(lane), self._waiting.get(lane)
+        if waiting is not None and waiting.agrees(metrics, is_stepwise=is_stepwise):
+            row = waiting
+        elif last is not None and last.agrees(metrics):
+            row = last
+        else:  # of a repeated epoch, this is the next time
+            row = self._waiting[lane] = fresh
+            self._rows[row] = None
+        row.take(metrics, is_stepwise=is_stepwise)
+
+    def rows(self) -> list[dict[str, Any]]:
+        for lane, waiting in self._waiting.items():
+            last = self._last.get(lane)  # there was no next time: these were later steps of the last
+            if last is not None and waiting.stepwise and last.absorb(waiting):
+                del self._rows[waiting]
+        names = dict.fromkeys(name for row in self._rows for name, value in row.metrics.items() if is_number(value))
+        for row in self._rows:
+            row.fixed[_SUPERSEDED] = row.superseded
+        nothing = {_SUPERSEDED: 0}
+        absent = [name for name in _OPTIONAL if all(row.fixed[name] == nothing.get(name) for row in self._rows)]
+        fixed = [name for name in _FIXED if name not in absent]
+        titles = {name: f"metadata.{name}" if name in _FIXED else name for name in names}
+        return [
+            {name: row.fixed[name] for name in fixed} | {title: row.metrics.get(name) for name, title in titles.items()}
+            for row in self._rows
+        ]
+
+
+def _model(event: Event, training: Event | None) -> Any:
+    told = [each.metadata.get(name) for each in (training, event) if each for name in ("model", "model_name")]
+    return next((number_of(value) for value in told if value is not None), None)
+
+
+def _same(one: Any, other: Any) -> bool:
+    return plain(one) == plain(other)  # NaN is itself

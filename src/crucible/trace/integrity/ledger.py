@@ -129,12 +129,16 @@ class Ledger:
         A signed ledger that grows without its signer keeps the record that it had: what came later is unsigned.
         """
         if self._grown and (self._signer is not None or self.public_key is None):
-            count, head, signature = len(self.entries), self.head, None
-            if self._signer is not None:
-                signature = self._signer.sign(closing_message(self.chain_id, count, head))
-            self._closing = Closing(count, head, signature)
+            self._closing = self._closed_at(len(self.entries))
             self._grown = False
         return self._closing
+
+    def _closed_at(self, count: int) -> Closing:
+        head = self.entries[count - 1].hash if count else Links(self.chain_id).head
+        signature = None
+        if self._signer is not None:
+            signature = self._signer.sign(closing_message(self.chain_id, count, head))
+        return Closing(count, head, signature)
 
     def append(self, event: Event) -> None:
         """Seal the next event.
@@ -174,9 +178,13 @@ class Ledger:
         self.public_key = signer.public_key.text
         self._grown = True
 
-    def heading(self) -> dict[str, Any]:
-        """Return all but the entries, as JSON values: what stores keep once a chain."""
-        closing = self.closing
+    def heading(self, count: int | None = None) -> dict[str, Any]:
+        """Return all but the entries, as JSON values: what stores keep once a chain.
+
+        Args:
+            count: Close it after so many events, where others were added meanwhile that are not stored yet.
+        """
+        closing = self.closing if count in (None, len(self.entries)) else self._closed_at(count)
         return {
             "algorithm": ALGORITHM,
             "chain_id": self.chain_id,

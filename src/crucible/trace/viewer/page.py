@@ -34,6 +34,7 @@ _SCRIPTS = (
     "layout",
     "extract",
     "graph",
+    "series",
     "curves",
     "viewer",
 )

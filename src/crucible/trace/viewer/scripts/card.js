@@ -79,7 +79,8 @@ function details(event, query, isOpen) {
     if (folded.childElementCount === 1) folded.append(...inside(event, metadata, query));
   };
   summary.addEventListener("click", folded.unfold);
-  if (isOpen || (query && metadata.some((pair) => JSON.stringify(pair).toLowerCase().includes(query.toLowerCase())))) {
+  const says = (value) => JSON.stringify(value).toLowerCase().includes(query.toLowerCase());
+  if (isOpen || (query && (says(event.id) || [...metadata, ...event.others].some(says)))) {
     folded.unfold();
     folded.open = true;
   }
@@ -88,7 +89,7 @@ function details(event, query, isOpen) {
 
 function inside(event, metadata, query) {
   const rows = [
-    row("id", el("code", {}, event.id)),
+    row("id", el("code", {}, ...marked(event.id, query))),
     row("time", el("time", { datetime: momentOf(event) }, momentOf(event))),
     row("type", el("code", {}, event.type.name), ` ${event.type.meaning}`),
   ];
@@ -113,8 +114,8 @@ function card(event, view, options = {}) {
     references("rests on", event.restsOn, view),
     references("relied on by", links(event.bears), view),
     references("contains", links(event.children), view, () => view.update({ inside: event.index, view: "list" })),
-    event.code === null ? null : row("code", line("code", { class: "block" }, event.code)),
-    event.spec === null ? null : row("requirement", line("span", {}, event.spec)),
+    event.code === null ? null : row("code", line("code", { class: "block" }, ...marked(event.code, query))),
+    event.spec === null ? null : row("requirement", line("span", {}, ...marked(event.spec, query))),
   ];
   const places = [["stage", event.stage], ["experiment", event.experiment]].filter(([, name]) => name !== null);
   return el(

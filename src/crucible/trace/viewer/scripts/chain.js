@@ -65,12 +65,14 @@ function metadataOf(event) {
   return chain.shapes[shape].map((key, place) => [key, values[place]]);
 }
 
-// What the search looks through: decision, reasoning, alternatives, and the keys and values of the metadata.
+// What the search looks through: all that a card says of its event, and the keys and values of the metadata.
 function searchText(event) {
   if (event.text === null) {
     const keys = event.metadata ? chain.shapes[event.metadata[0]] : NONE;
-    const parts = [event.decision, event.reasoning, ...event.alternatives, ...keys];
-    const waiting = event.metadata ? [event.metadata.slice(1)] : [];
+    const { type, code, spec, stage, experiment } = event;
+    const named = [code, spec, stage, experiment].filter((words) => words !== null);
+    const parts = [event.decision, event.reasoning, ...event.alternatives, event.id, type.name, type.title, ...named, ...keys];
+    const waiting = event.metadata ? [event.metadata.slice(1), event.others] : [event.others];
     while (waiting.length) {
       const value = waiting.pop();
       if (value === null || typeof value !== "object") {

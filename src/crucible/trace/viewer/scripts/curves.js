@@ -1,46 +1,6 @@
 // Losses as lines over step, epoch or order of events; read by pointer, or by arrow keys.
 
 const PLOT = { left: 58, right: 16, top: 22, bottom: 44, height: 300 };
-const LINES_SHOWN = 12;
-const COLORS = 6;
-const POINTS_DRAWN = 1500;
-
-function ticks(low, high, count) {
-  const step = 10 ** Math.floor(Math.log10((high - low) / count || 1));
-  const size = [1, 2, 5, 10].map((part) => part * step).find((part) => (high - low) / part <= count) ?? step * 10;
-  const found = [];
-  for (let at = Math.ceil(low / size); at * size <= high + size * 1e-9; at += 1) found.push(Number((at * size).toPrecision(12)));
-  return found;
-}
-
-// The lowest and highest point of each of many short stretches: what a line of more points than pixels looks like.
-function thinned(points) {
-  if (points.length <= POINTS_DRAWN) return points;
-  const stretch = Math.ceil(points.length / (POINTS_DRAWN / 2));
-  const kept = [];
-  for (let from = 0; from < points.length; from += stretch) {
-    const part = points.slice(from, from + stretch);
-    const low = part.reduce((best, point) => (point[1] < best[1] ? point : best));
-    const high = part.reduce((best, point) => (point[1] > best[1] ? point : best));
-    kept.push(...[low, high].sort((a, b) => part.indexOf(a) - part.indexOf(b)).filter((point, place) => !place || point !== low || low !== high));
-  }
-  return kept;
-}
-
-// Lines with names of what tells them apart, a colour for what is trained and a dash for what is measured.
-function named(lines) {
-  const fields = ["experiment", "stage", "model"].filter((field) => new Set(lines.map((each) => each[field])).size > 1);
-  const owners = new Map();
-  return lines.map((each, place) => {
-    const parts = [...new Set(fields.map((field) => each[field] ?? `no ${field}`))];
-    const owner = parts.join(" · ");
-    if (!owners.has(owner)) owners.set(owner, owners.size);
-    const color = owners.get(owner);
-    const dash = each.measure.includes("first and last") ? "dotted" : each.measure.startsWith("loss") ? "solid" : "dashed";
-    const name = [...parts, each.measure].join(" · ");
-    return { ...each, place, name, style: `s${color % COLORS} ${dash}`, isOn: color < COLORS && place < LINES_SHOWN };
-  });
-}
 
 class LossChart {
   constructor(unit, lines, view) {
@@ -64,7 +24,7 @@ class LossChart {
   }
 
   toggle(each) {
-    const sample = svg("svg", { viewBox: "0 0 30 10", "aria-hidden": "true" }, this.sample(each));
+    const sample = svg("svg", { viewBox: "0 0 30 10", "aria-hidden": "true" }, ...this.sample(each));
     const press = (event) => {
       each.isOn = !each.isOn;
       event.currentTarget.setAttribute("aria-pressed", String(each.isOn));
@@ -74,7 +34,8 @@ class LossChart {
   }
 
   sample(each) {
-    return each.points.length === 1 ? svg("circle", { cx: 15, cy: 5, r: 4, class: `dot ${each.style}` }) : svg("path", { d: "M0 5H30", class: `curve ${each.style}` });
+    const drawn = each.points.length > 1 ? [svg("path", { d: "M0 5H30", class: `curve ${each.style} ${each.dash}` })] : [];
+    return [...drawn, dot(each, 15, 5, 3.5)];
   }
 
   // Only the points of events that the filters let through.
@@ -96,23 +57,28 @@ class LossChart {
     const bounds = (place) => points.reduce(([low, high], point) => [Math.min(low, point[place]), Math.max(high, point[place])], [Infinity, -Infinity]);
     let [x0, x1] = points.length ? bounds(0) : [0, 1];
     let [y0, y1] = points.length ? bounds(1) : [0, 1];
-    if (x0 === x1) [x0, x1] = [x0 - 1, x1 + 1];
+    const only = x0;
+    [x0, x1] = widened(x0, x1, 1e-6, 1);
+    const isPlace = x0 < only; // all points stand at one place
     this.isLog = y0 > 0 && y1 / y0 > 50;
     if (!this.isLog) {
-      y0 = Math.min(0, y0);
-      y1 = y1 === y0 ? y0 + 1 : y1 + (y1 - y0) * 0.05;
+      [y0, y1] = widened(Math.min(0, y0), y1, 0.05, 0);
+      y1 = Math.min(Number.MAX_VALUE, y1 + (y1 / 20 - y0 / 20));
     }
     const scaled = (value) => (this.isLog ? Math.log10(value) : value);
     const [low, high] = this.isLog ? [Math.log10(y0) - 0.05, Math.log10(y1) + 0.05] : [y0, y1];
-    this.x = (value) => left + ((value - x0) / (x1 - x0)) * (width - left - right);
-    this.y = (value) => height - bottom - ((scaled(value) - low) / (high - low)) * (height - top - bottom);
+    const share = (value, from, to) => (value / 2 - from / 2) / (to / 2 - from / 2); // halves: the whole may be too large a number
+    this.x = (value) => left + share(value, x0, x1) * (width - left - right);
+    this.y = (value) => height - bottom - share(scaled(value), low, high) * (height - top - bottom);
     const yTicks = this.isLog ? this.logTicks(y0, y1) : ticks(y0, y1, 5);
-    const xTicks = ticks(x0, x1, width < 500 ? 4 : 8).filter((tick) => Number.isInteger(tick) || x1 - x0 < 2).filter((tick) => this.unit === "step" || Number.isInteger(tick));
+    const isWhole = (tick) => Number.isInteger(tick) || (this.unit === "step" && x1 - x0 < 2);
+    const xTicks = isPlace ? [only] : ticks(x0, x1, width < 500 ? 4 : 8).filter(isWhole);
+    const placed = (tick) => (Math.abs(tick) >= 1e6 && Math.abs(tick) < 1e9 ? whole(tick) : measured(tick));
     this.cross = svg("circle", { class: "cross", r: 7, cx: -20, cy: -20 });
     this.drawing.replaceChildren(
       svg("text", { class: "axis-title", x: 4, y: 12 }, `loss${this.isLog ? ", log scale" : ""}`),
       ...yTicks.flatMap((tick) => [svg("line", { class: "grid", x1: left, x2: width - right, y1: this.y(tick), y2: this.y(tick) }), svg("text", { class: "tick", x: left - 8, y: this.y(tick) + 4, "text-anchor": "end" }, measured(tick))]),
-      ...xTicks.flatMap((tick) => [svg("line", { class: "axis", x1: this.x(tick), x2: this.x(tick), y1: height - bottom, y2: height - bottom + 5 }), svg("text", { class: "tick", x: this.x(tick), y: height - bottom + 19, "text-anchor": "middle" }, measured(tick))]),
+      ...xTicks.flatMap((tick) => [svg("line", { class: "axis", x1: this.x(tick), x2: this.x(tick), y1: height - bottom, y2: height - bottom + 5 }), svg("text", { class: "tick", x: this.x(tick), y: height - bottom + 19, "text-anchor": "middle" }, placed(tick))]),
       svg("line", { class: "axis", x1: left, x2: width - right, y1: height - bottom, y2: height - bottom }),
       svg("text", { class: "axis-title", x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, this.unit === "event" ? "event, in their order" : this.unit),
       ...drawn.flatMap((each) => this.series(each)),
@@ -123,10 +89,11 @@ class LossChart {
 
   logTicks(low, high) {
     const found = [];
-    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
+    const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+    for (let power = first; power <= last; power += Math.ceil((last - first) / 12)) {
       for (const part of high / low > 1000 ? [1] : [1, 3]) {
         const tick = Number((part * 10 ** power).toPrecision(3));
-        if (tick >= low * 0.89 && tick <= high * 1.12) found.push(tick);
+        if (Number.isFinite(tick) && tick >= low * 0.89 && tick <= high * 1.12) found.push(tick);
       }
     }
     return found;
@@ -135,8 +102,10 @@ class LossChart {
   series(each) {
     const points = thinned(each.points);
     const path = points.map(([x, y], place) => `${place ? "L" : "M"}${this.x(x).toFixed(1)} ${this.y(y).toFixed(1)}`).join("");
-    const dots = points.length > 60 ? [] : points.map(([x, y]) => svg("circle", { class: `dot ${each.style}`, cx: this.x(x), cy: this.y(y), r: points.length > 30 ? 2 : 3.5 }));
-    return [points.length > 1 ? svg("path", { class: `curve ${each.style}`, d: path }) : null, ...dots].filter(Boolean);
+    const every = points.length <= MARKED ? 1 : each.shape === "circle" ? Infinity : Math.ceil(points.length / 12);
+    const marks = every === Infinity ? [] : points.filter((_, place) => place % every === 0);
+    const dots = marks.map(([x, y]) => dot(each, this.x(x).toFixed(1), this.y(y).toFixed(1), points.length > 30 && every === 1 ? 2 : 3.5));
+    return [points.length > 1 ? svg("path", { class: `curve ${each.style} ${each.dash}`, d: path }) : null, ...dots].filter(Boolean);
   }
 
   listen() {

@@ -85,7 +85,7 @@ const badge = (type) => el("span", { class: `badge t${type.place}`, title: type.
 
 const shorten = (text, length) => (text.length > length ? `${text.slice(0, length - 1).trimEnd()}…` : text);
 
-const nameOf = (event) => `${whole(event.index + 1)}. ${shorten(event.decision || "(no decision)", 90)}`;
+const nameOf = (event, length = 90) => `${whole(event.index + 1)}. ${shorten(event.decision || "(no decision)", length)}`;
 
 // A line that may be long or hostile, on its own: its reading direction never touches its neighbours.
 const line = (tag, attributes, ...children) => el(tag, { dir: "auto", ...attributes }, ...children);

@@ -27,10 +27,12 @@ function matcher(state) {
   const query = state.query.toLowerCase();
   const { types, stage, experiment, said } = state;
   const [low, high] = [state.low / 100, state.high / 100];
+  const isBounded = low > 0 || high < 1;
   return (event) => {
     if (types.size && !types.has(event.type.name)) return false;
     if (event.confidence === null) {
-      if (said === "stated") return false;
+      // What is not stated is neither high nor low: bounds leave it out, unless it is what was asked for.
+      if (said === "stated" || (isBounded && said === "any")) return false;
     } else if (said === "unstated") {
       return false;
     } else if ((low > 0 && event.confidence < low) || (high < 1 && event.confidence > high)) {

@@ -150,14 +150,15 @@ class Graph {
       group.append(svg("rect", { class: "stripe", x: 0, y: 0, width: 46, height: NODE.height, rx: 7 }), svg("text", { class: "code", x: 23, y: 22, "text-anchor": "middle" }, event.type.code), svg("text", { class: "ordinal", x: 23, y: 39, "text-anchor": "middle" }, whole(event.index + 1)));
     }
     lines.forEach((text, place) => group.append(svg("text", { class: place && !event ? "note" : "", x: event ? 55 : 12, y: lines.length === 1 ? 30 : 22 + place * 17 }, text)));
-    group.addEventListener("click", () => this.choose(node));
+    group.addEventListener("click", () => {
+      if (!this.hasDragged) this.choose(node);
+    });
     group.addEventListener("keydown", (press) => this.walk(press, node));
     group.addEventListener("focus", () => this.bringIn(node));
     return group;
   }
 
   choose(node) {
-    if (this.hasDragged) return;
     if (node.event) this.view.update({ event: node.event.index }, { isStep: true });
     else if (node.missing === undefined) this.view.update({ stage: node.stage, view: "list" });
   }
@@ -209,7 +210,12 @@ class Graph {
       this.hasDragged = true;
       this.move({ x: pointer.clientX - grip.x, y: pointer.clientY - grip.y });
     });
-    for (const end of ["pointerup", "pointercancel"]) this.drawing.addEventListener(end, () => (grip = null));
+    for (const end of ["pointerup", "pointercancel"]) {
+      this.drawing.addEventListener(end, () => {
+        grip = null;
+        setTimeout(() => (this.hasDragged = false)); // after the click that ends a drag, and chooses nothing
+      });
+    }
     this.drawing.addEventListener(
       "wheel",
       (wheel) => {

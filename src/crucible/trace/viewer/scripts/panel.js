@@ -77,6 +77,7 @@ class FilterPanel {
       this.said,
       slider("low", "at least"),
       slider("high", "at most"),
+      el("p", { class: "hint" }, "A bound leaves out events that state none."),
     );
   }
 

@@ -151,6 +151,7 @@ class Viewer {
     const more = article.querySelector("details.more");
     more.unfold();
     more.open = isOpen ?? !more.open;
+    this.opened[more.open ? "add" : "delete"](Number(article.dataset.index)); // `toggle` comes too late for a card scrolled away
     if (more.open && article.closest(".slot")) this.list.reveal(Number(article.dataset.index), false);
   }
 
@@ -233,7 +234,7 @@ class Viewer {
 
   // Escape: out of a field, out of details, out of the graph.
   leave(target, isField) {
-    const article = target.closest?.(".card");
+    const article = target.closest?.("[hidden]") ? null : target.closest?.(".card"); // a view left may keep the focus for a frame
     if (isField) {
       target.blur();
       if (this.state.view === "list") this.walk(0);
