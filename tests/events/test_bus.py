@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -181,3 +182,44 @@ def test_aliases_are_heard_under_the_name_that_is_emitted() -> None:
             events.emit("crucible_trace.event.created")
             events.emit("crucible_train.batch.stop")
         assert [event.name for event in heard] == ["crucible_trace.event.created"]
+
+
+def test_a_generator_closed_by_another_task_keeps_its_error_and_its_place() -> None:
+    """Its span ends where it began, with the error that came, and leaves nobody inside a span that has ended."""
+
+    async def steps() -> AsyncIterator[int]:
+        with events.scope(run_id="mine"), events.span("crucible_train.training"):
+            yield 1
+
+    async def main() -> None:
+        generator = steps()
+        await asyncio.create_task(anext(generator))  # type: ignore[arg-type]
+
+        async def close() -> None:
+            with events.scope(run_id="other"):
+                await generator.athrow(KeyError("mine"))  # type: ignore[attr-defined]
+
+        with pytest.raises(KeyError, match="mine"):
+            await asyncio.create_task(close())
+
+    with events.collect("*", run_id="mine") as heard:
+        asyncio.run(main())
+    assert [event.name for event in heard] == ["crucible_train.training.start", "crucible_train.training.exception"]
+    assert heard[1].metadata["error_type"] == "KeyError"
+    assert heard[0].parent_span_id == heard[1].parent_span_id
+
+
+def test_interleaved_generators_leave_no_dead_span_behind() -> None:
+    """Spans of two generators that end in the order in which they began: nothing is inside either afterwards."""
+
+    def steps(name: str) -> Iterator[str | None]:
+        with events.span(name):
+            yield events.current_scope().span_id
+
+    first, second = steps("crucible_train.training"), steps("crucible_train.epoch")
+    outer, inner = next(first), next(second)
+    assert outer != inner
+    first.close()
+    assert events.current_scope().span_id == inner
+    second.close()
+    assert events.current_scope() == events.Scope()

@@ -80,3 +80,19 @@ def test_text_outside_of_json_is_made_storable() -> None:
     """PostgreSQL takes no NUL and nobody half a surrogate pair; all other text stays as it is."""
     assert storable("loss [ü]") == "loss [ü]"
     assert storable("a\0b\ud800") == "a\\x00b\\ud800"
+
+
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity", "=NaN", "==NaN", "", "=", "pi"])
+def test_dict_that_looks_like_the_mark_comes_back(name: str) -> None:
+    """A user's own dict is never taken for a number, wherever it stands and however often it went through."""
+    value = {"$float": name}
+    for whole in (value, [value, math.inf], {"a": {"b": [value]}, "n": None}):
+        assert decode(encode(whole)) == whole
+    assert decode(encode({"$float": value})) == {"$float": value}
+
+
+def test_text_of_earlier_versions_is_read_as_before() -> None:
+    """What was written before such dicts were escaped means what it meant."""
+    back = decode('{"a":{"$float":"NaN"},"b":[{"$float":"-Infinity"}],"c":{"$float":"pi"},"d":{"$float":"NaN","e":1}}')
+    assert math.isnan(back.pop("a"))
+    assert back == {"b": [-math.inf], "c": {"$float": "pi"}, "d": {"$float": "NaN", "e": 1}}

@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 import crucible.store
 from crucible.errors import StoreError
@@ -23,6 +24,7 @@ from crucible.store.schema import REVISIONS, VERSION_TABLE, downgrade, ensure_cu
 from crucible.store.tables import metadata
 from crucible.store.trace_index import INDEX_TABLES
 from crucible.trace import Event
+from crucible.trace.stored.chain_row import row_of
 from crucible.trace.stored.trace_store import TraceStore
 
 
@@ -150,6 +152,87 @@ def test_the_third_version_keeps_the_traces_of_the_second(opened: Callable[[], S
     assert [row[:3] for row in rows] == [("r", "c", "y"), ("s", "c@s", "e"), ("r", "c", "x"), ("r", "c", "z")]
     assert [as_text(decode(rows[place][3])) for place in (2, 0)] == [as_text(one) for one in written]
     assert len(TraceStore(opened()).load("c")) == 3
+
+
+ODD_DOCUMENTS = {
+    "confidence beyond a double": '{"type":"t","decision":"odd","confidence":1' + "0" * 400 + "}",
+    "confidence between two doubles": '{"type":"t","decision":"odd","confidence":9007199254740993}',
+    "confidence that is true": '{"type":"t","decision":"odd","confidence":true}',
+    "before the year 1": '{"type":"t","decision":"odd","timestamp":"0001-01-01T00:00:00+14:00"}',
+    "after the year 9999": '{"type":"t","decision":"odd","timestamp":"9999-12-31T23:59:59.999999-14:00"}',
+    "no time": '{"type":"t","decision":"odd","timestamp":[1]}',
+    "lists that are none": '{"type":"t","decision":"odd","alternatives":0,"depends_on":"","metadata":false}',
+    "an infinity": '{"type":"t","decision":"odd","metadata":{"x":1e999}}',
+}
+DAMAGED_DOCUMENTS = {
+    "broken": '{broken "“É"',
+    "empty": "",
+    "list": '[1, {"a": 2}]',
+    "number": "1" + "0" * 5_000,
+    "long number": '{"type": "t", "decision": 1' + "0" * 5_000 + "}",
+    "deep": "[" * 100_000,
+    "deep metadata": '{"metadata": {"a": ' + "[" * 900 + "]" * 900 + "}}",
+}
+
+
+def test_damaged_documents_keep_no_store_from_migrating(opened: Callable[[], Store]) -> None:
+    """Each is an event that can be read, beside the others, and comes back as it was: the damaged ones to the letter."""
+    store = opened()
+    documents = {"sound": encode(Event.new("decision", "sound", "why", id="sound").to_dict())}
+    documents |= ODD_DOCUMENTS | DAMAGED_DOCUMENTS
+    insert = text("INSERT INTO trace_events VALUES (:id, 'r', 'c', :event, :document)")
+    with store.database.writing("go down") as connection:
+        downgrade(connection, "0002")
+        connection.exec_driver_sql(SECOND_VERSION[0])
+        for number, (event, document) in enumerate(documents.items(), start=1):
+            connection.execute(insert, {"id": number, "event": event, "document": document})
+    store = opened()
+    chain = TraceStore(store).load("c")
+    assert [event.id for event in chain] == list(documents)
+    assert {event.id for event in chain if event.type == "damaged_document"} == set(DAMAGED_DOCUMENTS)
+    assert {hit.event.id for hit in TraceStore(store).search_all("odd")} == set(ODD_DOCUMENTS)
+    assert TraceStore(store).load("c").get("confidence beyond a double").confidence == 10**400
+    chain.add(Event.new("decision", "new", "new", id="new"))
+    TraceStore(store).save(chain)
+    with store.database.writing("go down") as connection:
+        downgrade(connection, "0002")
+        rows = connection.exec_driver_sql("SELECT event_id, document_json FROM trace_events")
+        back = {row[0]: row[1] for row in rows}
+    assert list(back) == [*documents, "new"]
+    for event, document in DAMAGED_DOCUMENTS.items():
+        assert back[event] == document
+    for event in ODD_DOCUMENTS:
+        if "year" not in event:  # a chain that is saved anew has the time that was read
+            assert json.loads(documents[event]).items() <= json.loads(back[event]).items()
+
+
+def test_damaged_columns_and_far_times_go_back(opened: Callable[[], Store]) -> None:
+    """Going back reads what it can, keeps the rest under the column's name, and writes every time that a zone has."""
+    store = opened()
+    store.traces.save_rows("r", "c", "n", [row_of(Event.new("decision", "d", "r", id=name)) for name in "abc"])
+    damage = {
+        "a": {"metadata_json": "{broken", "extra_json": "[1]", "timestamp_us": -62135596800_000_000 - 14 * HOUR_US},
+        "b": {"depends_on_json": "5", "extra_json": "{", "timestamp_us": 253402300799_999_999 + 14 * HOUR_US},
+        "c": {"timestamp_us": 2**62},
+    }
+    with store.database.writing("damage") as connection:
+        for event, columns in damage.items():
+            changes = ", ".join(f"{name} = :{name}" for name in columns)
+            change = text(f"UPDATE trace_events SET {changes} WHERE event_id = :event")
+            connection.execute(change, {"event": event, **columns})
+        downgrade(connection, "0002")
+        rows = connection.exec_driver_sql("SELECT event_id, document_json FROM trace_events")
+        back = {row[0]: json.loads(row[1]) for row in rows}
+    assert (back["a"]["metadata"], back["a"]["metadata_json"], back["a"]["extra_json"]) == ({}, "{broken", "[1]")
+    assert (back["b"]["depends_on"], back["b"]["depends_on_json"], back["b"]["extra_json"]) == ([], "5", "{")
+    times = [datetime.fromisoformat(back[event]["timestamp"]) for event in "ab"]
+    assert times[0] == datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    assert times[1] == datetime.max.replace(tzinfo=timezone(-timedelta(hours=14)))
+    assert back["c"]["timestamp"].startswith("9999-12-31T23:59:59")
+    assert [event.id for event in TraceStore(opened()).load("c")] == ["a", "b", "c"]
+
+
+HOUR_US = 3_600_000_000
 
 
 def as_text(value: object) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text as sql
 
-from crucible.errors import SpecError
+from crucible.errors import SpecError, StoreError
 from crucible.store import Store
+from crucible.store.trace_search import texts_of
 from crucible.trace import Chain, Event
 from crucible.trace.stored.chain_row import row_of
+from crucible.trace.stored.found import ChainFilter
 from crucible.trace.stored.trace_store import TraceStore
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -108,6 +112,67 @@ def test_filters(traces: TraceStore, store: Store) -> None:
     assert {hit.event.id for hit in traces.search_all("rank", chain_id="c")} == {"a", "b"}
     assert {hit.event.id for hit in traces.search_all("rank", run_id="r")} == {"d"}
     assert {hit.event.id for hit in traces.search_all("rank", experiment_id="x")} == {"a"}
+
+
+@pytest.mark.parametrize("damage", ["{bad", "[1]", "5", "null", '{"a": 1}', '["rank", 1, null]', "[" * 5_000])
+def test_damaged_alternatives_end_no_search(
+    traces: TraceStore, store: Store, damage: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    """They count as no text; what other events say is found, and so is a text of this one where its row is sound."""
+    traces.save(chain_of("rank", "rank"))
+    try:
+        with store.database.writing("damage") as connection:
+            change = sql("UPDATE trace_events SET alternatives_json = :damage WHERE event_id = 'c0'")
+            connection.execute(change, {"damage": damage})
+    except StoreError:
+        assert not store.database.is_sqlite  # PostgreSQL takes no such text
+    assert found(traces, "rank") >= {"c1"}
+    assert all("c0" in str(warned.message) for warned in recwarn)
+
+
+def test_damaged_texts_are_empty() -> None:
+    """Whatever lies in a column, the texts that are searched are texts."""
+    assert texts_of((b"a", "b", None, 5, None)) == {"decision": "", "reasoning": "b", "code_section": ""}
+    assert texts_of(("a", "b", '[1, "c", {}]', None, "d"))["alternatives[1]"] == "c"
+
+
+def test_a_nul_divides_words(traces: TraceStore) -> None:
+    """As any other sign does, in every text, though databases hold something else in its place."""
+    chain = chain_of("foo\0bar")
+    chain.add(Event("alternatives", START, "t", "d", "r", ("foo\0bar",)))
+    chain.add(Event("code", START, "t", "d", "r", code_section="foo\0bar"))
+    traces.save(chain)
+    assert found(traces, "bar") == found(traces, '"foo bar"') == {"c0", "alternatives", "code"}
+    assert found(traces, "x00bar") == set()
+    [hit] = traces.search_all("bar", type="decision")
+    assert hit.highlights == {"decision": ((4, 7),)}
+
+
+@pytest.mark.parametrize("moment", [START, START.replace(tzinfo=None)])
+def test_bounds_of_the_creation_are_inclusive(
+    traces: TraceStore, monkeypatch: pytest.MonkeyPatch, moment: datetime
+) -> None:
+    """As those of a `ChainFolder`; a naive time counts as UTC, whatever zone the machine is in."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        traces.save(chain_of("rank"))
+        moments = (moment, moment - timedelta(microseconds=1), moment + timedelta(microseconds=1))
+        after = [len(traces.search(ChainFilter(created_after=one))) for one in moments]
+        before = [len(traces.search(ChainFilter(created_before=one))) for one in moments]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (after, before) == ([1, 1, 0], [1, 0, 1])
+
+
+def test_bounds_without_a_year_in_utc(traces: TraceStore) -> None:
+    """The first and the last moment of any zone are bounds, too."""
+    traces.save(chain_of("rank"))
+    ahead = timezone(timedelta(hours=14))
+    first, last = datetime.min.replace(tzinfo=ahead), datetime.max.replace(tzinfo=timezone(-timedelta(hours=14)))
+    assert len(traces.search(ChainFilter(created_after=first, created_before=last))) == 1
+    assert traces.search(ChainFilter(created_after=last)) == []
 
 
 def test_very_common_words_give_the_latest(traces: TraceStore) -> None:

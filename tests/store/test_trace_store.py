@@ -253,7 +253,7 @@ def test_listing_and_filtering(traces: TraceStore, store: Store) -> None:
     assert [info.id for info in traces.list(archived=None, limit=2)] == ["g", "b"]
     assert found(name_contains="élan") == "A"
     assert found(archived=None, created_after=START + timedelta(days=1)) == "gb"
-    assert found(archived=None, created_before=START + timedelta(days=1)) == "A"
+    assert found(archived=None, created_before=START + timedelta(days=1)) == "bA"
     assert found(archived=None, min_events=3) == "gb"
     assert found(archived=None, max_events=3) == "bA"
     assert found(experiment_id="x2") == "g"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -358,3 +360,44 @@ def test_confidence_history() -> None:
         chain.add(Event.new(kind, "d", "r", confidence=confidence, timestamp=moment))
     assert [stated for _, stated in chain.confidence_history()] == [0.5, 0.9]
     assert chain.confidence_history(type="stage_started") == [(START + timedelta(seconds=1), 0.5)]
+
+
+def test_reading_while_it_grows() -> None:
+    """Readers in other threads neither break nor lose a link while one thread appends."""
+    chain = Chain("busy")
+    chain.add(Event.new("decision_made", "root", "r", id="root"))
+    failures: list[BaseException] = []
+    is_done = threading.Event()
+
+    def read() -> None:
+        try:
+            while not is_done.is_set():
+                chain.rest_on_it("root")
+                chain.decision_points()
+        except BaseException as error:
+            failures.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for reader in readers:
+            reader.start()
+        for place in range(2_000):
+            chain.add(Event.new(f"type_{place % 300}", "d", "r", depends_on=["root"]))
+    finally:
+        is_done.set()
+        sys.setswitchinterval(switch)
+        for reader in readers:
+            reader.join()
+    assert failures == []
+    assert len(chain.rest_on_it("root")) == 2_000
+
+
+def test_a_naive_time_is_refused_whole() -> None:
+    """An event that was made by hand with a naive time is refused, and nothing of it stays in the chain."""
+    chain = Chain("naive")
+    with pytest.raises(TypeError):
+        chain.add(Event(id="n", timestamp=datetime(2026, 1, 1), type="t", decision="d", reasoning="r"))
+    assert len(chain) == 0
+    assert chain.get("n") is None

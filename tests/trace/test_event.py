@@ -6,6 +6,8 @@ import math
 import pickle
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -249,3 +251,33 @@ def test_a_time_is_never_invented(timestamp: Any) -> None:
     with pytest.raises(SpecErrors) as caught:
         Event.from_dict({**MINIMUM, "timestamp": timestamp})
     assert [error.path for error in caught.value.errors] == ["timestamp"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [10**400, pytest.param(10**5000, id="huge"), "high", True, math.nan, Fraction(10**400), Decimal("0.5"), [1]],
+)
+def test_recording_checks_no_confidence(value: Any) -> None:
+    """Whatever is given as a confidence is recorded; `validate` says in one sentence that it is none."""
+    [problem] = Event.new("decision_made", "D", "R", confidence=value).validate()
+    assert problem.startswith("confidence must be a number from 0 to 1, or None, got ")
+
+
+def test_any_real_number_is_a_confidence() -> None:
+    """A fraction or a NumPy number becomes a float."""
+    assert Event.new("decision_made", "D", "R", confidence=Fraction(1, 4)).confidence == 0.25  # type: ignore[arg-type]
+    numpy = pytest.importorskip("numpy")
+    event = Event.new("decision_made", "D", "R", confidence=numpy.float32(0.25))
+    assert event.confidence == 0.25
+    assert type(event.confidence) is float
+    assert event.validate() == []
+
+
+def test_numbers_in_lists_become_text() -> None:
+    """Learning rates are natural alternatives; other odd entries are kept, and remarked on."""
+    event = Event.new("decision_made", "D", "R", alternatives=[0.1, 0.01, 3, True], depends_on=["a", 7])  # type: ignore[list-item]
+    assert (event.alternatives, event.depends_on) == (("0.1", "0.01", "3", "true"), ("a", "7"))
+    assert event.validate() == []
+    odd = Event.new("decision_made", "D", "R", depends_on=[None])  # type: ignore[list-item]
+    assert odd.depends_on == (None,)
+    assert odd.validate() == ["depends_on must hold strings, got None"]

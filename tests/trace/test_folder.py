@@ -247,6 +247,46 @@ def test_capitals_of_others(folder: ChainFolder) -> None:
     assert not path.exists()
 
 
+def test_a_renamed_chain_is_not_replaced(folder: ChainFolder) -> None:
+    """A file that was renamed keeps its chain, which its id finds, whatever chain is saved, loaded or removed."""
+    first, second = chain("first", id="aaa"), chain("second", id="bbb")
+    path = folder.save(first).rename(folder.path / "bbb.json")
+    with pytest.raises(StoreError, match=r"bbb\.json holds the chain 'aaa'; 'bbb' was not saved"):
+        folder.save(second)
+    with pytest.raises(StoreError, match="holds the chain 'aaa'"):
+        folder.delete("bbb")
+    assert folder.load("bbb") == first == folder.load("aaa")
+    second.save(folder.path / "ccc.json")
+    assert (folder.load("bbb"), folder.load("aaa")) == (second, first)
+    folder.delete("bbb")
+    path.rename(folder.path / "aaa.json")
+    assert folder.save(second) == path
+    assert {entry.name for entry in folder.list()} == {"first", "second"}
+
+
+@pytest.mark.parametrize("content", ["", '{"id": "bbb", "events": [', "[]"])
+def test_an_unreadable_file_is_not_replaced(folder: ChainFolder, content: str) -> None:
+    """A file of that name may be what is left of a chain: it stays until it is renamed or removed."""
+    folder.path.mkdir(parents=True)
+    path = folder.path / "bbb.json"
+    path.write_text(content)
+    with pytest.raises(StoreError, match="cannot be read; 'bbb' was not saved"):
+        folder.save(chain(id="bbb"))
+    assert path.read_text() == content
+    folder.delete("bbb")
+    assert folder.save(chain(id="bbb")) == path
+
+
+def test_an_archive_out_of_the_folder_is_a_problem(folder: ChainFolder, tmp_path: Path) -> None:
+    """It is reported beside the other problems, which stay to be seen."""
+    folder.path.mkdir(parents=True)
+    (folder.path / "bad.json").write_text("no JSON")
+    (tmp_path / "elsewhere").mkdir()
+    folder.archive_path.symlink_to(tmp_path / "elsewhere")
+    assert [problem.path.name for problem in folder.problems()] == ["bad.json", "archive"]
+    assert "out of the folder" in folder.problems()[1].message
+
+
 def test_repeated_id(folder: ChainFolder) -> None:
     """A copy under another name is listed, and reported."""
     made = chain()

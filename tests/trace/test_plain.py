@@ -52,7 +52,7 @@ class Grumpy:
         (2**64, "0x10000000000000000"),
         (-(2**63) - 1, "-0x8000000000000001"),
         (Fraction(1, 4), 0.25),
-        (Decimal("0.1"), "0.1"),
+        (Decimal("0.1"), 0.1),
         (1 + 2j, "(1+2j)"),
         (Colour.RED, "red"),
         (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00+00:00"),
@@ -131,3 +131,31 @@ def test_what_contains_itself_twice() -> None:
 def test_keys_are_made_encodable() -> None:
     """A key with half a surrogate pair is spelled out like any other text."""
     assert plain({"a\ud800": 1}) == {"a\\ud800": 1}
+
+
+def test_numbers_of_other_libraries() -> None:
+    """A scalar of NumPy or PyTorch, and a decimal, is the number that it holds; an array stays words."""
+    import numpy as np
+    import torch
+
+    for value in (torch.tensor(0.25), np.array(0.25), np.float32(0.25), Decimal("0.25")):
+        assert plain({"loss": value}) == {"loss": 0.25}
+    assert plain(torch.tensor(3)) == 3
+    assert plain(torch.tensor(float("nan"))) == "nan"
+    assert plain(Decimal("NaN")) == "NaN"
+    assert isinstance(plain(np.array([0.25, 0.5])), str)
+
+
+def test_a_scalar_that_raises_is_worded() -> None:
+    """What says that it is a scalar and cannot be read becomes words."""
+
+    class Odd:
+        shape = ()
+
+        def item(self) -> object:
+            raise ValueError("no")
+
+        def __str__(self) -> str:
+            return "odd"
+
+    assert plain(Odd()) == "odd"

@@ -96,7 +96,48 @@ class _Subscription(msgspec.Struct, frozen=True):
 
 _EMPTY: Mapping[str, Any] = {}
 _NO_SCOPE = Scope()
-_scope: contextvars.ContextVar[Scope] = contextvars.ContextVar("crucible_scope", default=_NO_SCOPE)
+
+
+class _Frame:
+    """A block that has a scope, and what is around it.
+
+    The context variable holds frames, not scopes, and no token is kept: a generator may be closed by another task, or
+    after one that was opened inside it. Whoever looks passes over frames that have ended.
+    """
+
+    __slots__ = ("is_open", "outer", "scope")
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.is_open = False
+        self.outer: _Frame = self
+
+    def enter(self, scope: Scope) -> None:
+        """Make this the innermost frame of the code that goes on."""
+        self.scope = scope
+        self.outer = _current()
+        self.is_open = True
+        _frame.set(self)
+
+    def leave(self) -> None:
+        """End the frame, and go back to the innermost one that is open, if the code is still in this one."""
+        self.is_open = False
+        if _frame.get() is self:
+            _frame.set(_current())
+
+
+_OUTSIDE = _Frame(_NO_SCOPE)
+_OUTSIDE.is_open = True
+_frame: contextvars.ContextVar[_Frame] = contextvars.ContextVar("crucible_scope", default=_OUTSIDE)
+
+
+def _current() -> _Frame:
+    frame = _frame.get()
+    while not frame.is_open:
+        frame = frame.outer
+    return frame
+
+
 _subscriptions: dict[str, _Subscription] = {}  # replaced whole on change, so that emitters read it without a lock
 _errors: dict[str, int] = {}
 _lock = threading.Lock()
@@ -160,13 +201,12 @@ def emit(name: str, measurements: Mapping[str, Any] | None = None, metadata: Map
         metadata: Words and structures.
     """
     if _subscriptions:
-        _publish(name, measurements or _EMPTY, metadata or _EMPTY)
+        _publish(name, measurements or _EMPTY, metadata or _EMPTY, _current().scope)
 
 
 def _publish(
-    name: str, measurements: Mapping[str, Any], metadata: Mapping[str, Any], span_id: str | None = None
+    name: str, measurements: Mapping[str, Any], metadata: Mapping[str, Any], where: Scope, span_id: str | None = None
 ) -> None:
-    where = _scope.get()
     event: Event | None = None
     for handler_id, subscription in _subscriptions.items():
         if not subscription.wants(name, where.run_id):
@@ -181,25 +221,22 @@ def _publish(
 
 def current_scope() -> Scope:
     """Return where the calling code runs."""
-    return _scope.get()
+    return _current().scope
 
 
-class _Scoped:
+class _Scoped(_Frame):
     """A block inside a scope; a class, because a generator costs three times as much."""
 
-    __slots__ = ("_inner", "_token")
-
-    def __init__(self, inner: Scope) -> None:
-        self._inner = inner
+    __slots__ = ()
 
     def __enter__(self) -> Scope:
-        self._token = _scope.set(self._inner)
-        return self._inner
+        self.enter(self.scope)
+        return self.scope
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _scope.reset(self._token)
+        self.leave()
 
 
 def scope(**changes: Any) -> contextlib.AbstractContextManager[Scope]:
@@ -208,7 +245,7 @@ def scope(**changes: Any) -> contextlib.AbstractContextManager[Scope]:
     Args:
         **changes: Fields of `Scope` to set; the others are inherited.
     """
-    return _Scoped(msgspec.structs.replace(_scope.get(), **changes))
+    return _Scoped(msgspec.structs.replace(_current().scope, **changes))
 
 
 class Span:
@@ -230,36 +267,41 @@ class Span:
         self.metadata.update(metadata)
 
 
-class _OpenSpan:
+class _OpenSpan(_Frame):
     """A block with its start and its end; a class, because a generator costs three times as much."""
 
-    __slots__ = ("_metadata", "_name", "_span", "_started", "_token")
+    __slots__ = ("_metadata", "_name", "_span", "_started")
 
     def __init__(self, name: str, metadata: Mapping[str, Any]) -> None:
+        super().__init__(_NO_SCOPE)
         self._name = name
         self._metadata = metadata
 
     def __enter__(self) -> Span:
         opened = self._span = Span(_new_span_id(), self._metadata)
-        _emit_span(f"{self._name}.start", _EMPTY, self._metadata, opened.span_id)
-        outer = _scope.get()
-        inner = Scope(outer.run_id, outer.experiment_id, outer.stage, outer.stage_index, opened.span_id)
+        around = _current().scope
+        if _subscriptions:
+            _publish(f"{self._name}.start", _EMPTY, self._metadata, around, opened.span_id)
+        inner = Scope(around.run_id, around.experiment_id, around.stage, around.stage_index, opened.span_id)
         self._started = time.monotonic_ns()
-        self._token = _scope.set(inner)
+        self.enter(inner)
         return opened
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         took = time.monotonic_ns() - self._started
-        _scope.reset(self._token)
-        opened = self._span
+        self.leave()
+        if not _subscriptions:
+            return
+        opened, around = self._span, self.outer.scope  # where it began, whoever closes it
         measurements = {"duration_ns": took, **opened.measurements}
         if error is None:
-            _emit_span(f"{self._name}.stop", measurements, opened.metadata, opened.span_id)
+            _publish(f"{self._name}.stop", measurements, opened.metadata, around, opened.span_id)
         else:
             failure = {"error_type": type(error).__name__, "error": _words(error)}
-            _emit_span(f"{self._name}.exception", measurements, {**opened.metadata, **failure}, opened.span_id)
+            metadata = {**opened.metadata, **failure}
+            _publish(f"{self._name}.exception", measurements, metadata, around, opened.span_id)
 
 
 def _words(error: BaseException) -> str:
@@ -277,11 +319,6 @@ def span(name: str, metadata: Mapping[str, Any] | None = None) -> contextlib.Abs
         metadata: Words for both events; `annotate` adds more to the closing one.
     """
     return _OpenSpan(name, metadata or _EMPTY)
-
-
-def _emit_span(name: str, measurements: Mapping[str, Any], metadata: Mapping[str, Any], span_id: str) -> None:
-    if _subscriptions:
-        _publish(name, measurements, metadata, span_id)
 
 
 def decision(

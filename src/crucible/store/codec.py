@@ -1,8 +1,9 @@
 """JSON text as it lies in the database: always valid JSON, and nothing that was measured gets lost.
 
-NaN and the infinities, which JSON does not know, are kept as `{"$float": "NaN"}`. What JSON cannot hold at all (a path,
-an array) is kept as its text. The fast path is msgspec, which turns NaN into null; so only a value whose text has a
-null is searched for one.
+NaN and the infinities, which JSON does not know, are kept as `{"$float": "NaN"}`; a user's own dict that looks so is
+kept as `{"$float": "=NaN"}`, one of that look with one `=` more. What JSON cannot hold at all (a path, an array) is
+kept as its text. The fast path is msgspec, which turns NaN into null; so only a value whose text has a null is searched
+for one, and only one whose text has the mark is searched for what must be told from it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any, cast
 
 import msgspec
 
-__all__ = ["decode", "encode", "storable"]
+__all__ = ["decode", "encode", "escaped", "marked", "revived", "storable"]
 
 _TAG = "$float"
+_MARK = b'"$float"'
 _NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NO_FLOATS = frozenset({str, int, bool, type(None)})
 
@@ -38,7 +40,7 @@ def encode(value: Any) -> str:
         text = _encoder.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError):  # odd keys, huge integers, lone surrogates
         return _encoder.encode(_plain(value)).decode()
-    if b"null" in text and not _is_finite(value):
+    if _MARK in text or (b"null" in text and not _is_finite(value)):
         text = _encoder.encode(_plain(value))
     return text.decode()
 
@@ -75,7 +77,8 @@ def _plain(value: Any) -> Any:
     """Return `value` with everything that JSON has no word for replaced by something it has."""
     match value:
         case Mapping():
-            return {_utf8(str(key)): _plain(inner) for key, inner in cast("Mapping[Any, Any]", value).items()}
+            own = cast("Mapping[Any, Any]", value)
+            return escaped(own) or {_utf8(str(key)): _plain(inner) for key, inner in own.items()}
         case list() | tuple() | set() | frozenset():
             return [_plain(inner) for inner in cast("Iterable[Any]", value)]
         case msgspec.Struct():
@@ -87,7 +90,7 @@ def _plain(value: Any) -> Any:
 def _plain_scalar(value: Any) -> Any:
     match value:
         case float():
-            return float(value) if math.isfinite(value) else {_TAG: _name(value)}
+            return float(value) if math.isfinite(value) else marked(value)
         case bool():
             return value
         case int():
@@ -102,16 +105,31 @@ def _utf8(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair is no text
 
 
-def _name(value: float) -> str:
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+def marked(value: float) -> dict[str, str]:
+    """Return what stands for NaN or an infinity in JSON."""
+    return {_TAG: "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
+
+
+def escaped(value: Mapping[Any, Any]) -> dict[str, str] | None:
+    """Return what stands for an object that looks like such a mark; None for any other."""
+    name = value.get(_TAG) if len(value) == 1 else None
+    return {_TAG: f"={name}"} if isinstance(name, str) and name.lstrip("=") in _NAMES else None
+
+
+def revived(value: dict[str, Any]) -> Any:
+    """Return what an object of the text stands for: the number that it marks, the object that it escapes, or itself."""
+    name = value.get(_TAG) if len(value) == 1 else None
+    if not isinstance(name, str) or name.lstrip("=") not in _NAMES:
+        return value
+    return _NAMES[name] if name in _NAMES else {_TAG: name[1:]}
 
 
 def _revive(value: Any) -> Any:
     match value:
-        case {"$float": str(name), **rest} if not rest and name in _NAMES:
-            return _NAMES[name]
         case dict():
-            return {key: _revive(inner) for key, inner in cast("dict[str, Any]", value).items()}
+            found = cast("dict[str, Any]", value)
+            known = revived(found)
+            return {key: _revive(inner) for key, inner in found.items()} if known is found else known
         case list():
             return [_revive(inner) for inner in cast("list[Any]", value)]
         case _:

@@ -29,8 +29,8 @@ class ChainQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         name_contains: Part of the name, in whatever case.
-        created_after: Made then or later, aware.
-        created_before: Made before, aware.
+        created_after: Made then or later; naive counts as UTC.
+        created_before: Made then or earlier; naive counts as UTC.
         min_events: At least so many events.
         max_events: At most so many.
         run_id: Of this run, by its full id.
@@ -58,9 +58,9 @@ def chains_where(query: ChainQuery) -> list[Any]:
     columns = _chains.c
     conditions: list[Any] = []
     if query.created_after is not None:
-        conditions.append(columns.created_at >= moment_text(query.created_after))
+        conditions.append(columns.created_at >= _bound(query.created_after))
     if query.created_before is not None:
-        conditions.append(columns.created_at < moment_text(query.created_before))
+        conditions.append(columns.created_at <= _bound(query.created_before))
     if query.min_events is not None:
         conditions.append(columns.event_count >= query.min_events)
     if query.max_events is not None:
@@ -204,6 +204,15 @@ class TraceChains:
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _bound(moment: datetime) -> str:
+    """Return a moment as it lies in the database; one that UTC has no year for as the first or the last there is."""
+    try:
+        return moment_text(moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment)
+    except OverflowError:
+        end = datetime.min if moment.year == 1 else datetime.max
+        return moment_text(end.replace(tzinfo=UTC))
 
 
 def _latest(query: Select[Any]) -> Select[Any]:

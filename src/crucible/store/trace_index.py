@@ -1,6 +1,7 @@
 """The full-text index of trace events: making it, and how each database is asked.
 
-A word is a run of letters and digits; case does not matter. The first 40,000 characters of each text are indexed.
+A word is a run of letters and digits; case does not matter. The first 40,000 characters of each text are indexed;
+what stands for a NUL in them is a blank.
 
 SQLite: an FTS5 table without texts of its own, brought up to date by whoever searches or saves whole chains, so that a
 run pays nothing for it. Indexed are the events up to the highest id that FTS5 has counted (`trace_words_docsize`):
@@ -15,7 +16,14 @@ from __future__ import annotations
 from sqlalchemy import Connection, text
 
 from crucible.store.engine import Database
-from crucible.store.trace_words import INDEXED_CHARACTERS, UNFOLDED, WORD_CHARACTERS, case_pairs, letter_ranges
+from crucible.store.trace_words import (
+    INDEXED_CHARACTERS,
+    STORED_NUL,
+    UNFOLDED,
+    WORD_CHARACTERS,
+    case_pairs,
+    letter_ranges,
+)
 
 __all__ = ["INDEX_TABLES", "make_index", "remove_index", "update_index"]
 
@@ -27,12 +35,15 @@ _COLUMNS = ("decision", "reasoning", "alternatives_json", "code_section", "spec_
 
 def _texts(row: str) -> str:
     """Return SQLite's expressions for the indexed texts of a row."""
-    plain = {name: f"substr({row}{name}, 1, {INDEXED_CHARACTERS})" for name in _FIELDS}
+    plain = {name: _without_nul(f"substr({row}{name}, 1, {INDEXED_CHARACTERS})") for name in _FIELDS}
     words = f"(SELECT group_concat(value, char(10)) FROM json_each({row}alternatives_json))"
-    plain["alternatives"] = (
-        f"CASE WHEN json_valid({row}alternatives_json) THEN substr({words}, 1, {INDEXED_CHARACTERS}) END"
-    )
+    shortened = _without_nul(f"substr({words}, 1, {INDEXED_CHARACTERS})")
+    plain["alternatives"] = f"CASE WHEN json_valid({row}alternatives_json) THEN {shortened} END"
     return ", ".join(plain[name] for name in _FIELDS)
+
+
+def _without_nul(expression: str) -> str:
+    return f"replace({expression}, '{STORED_NUL}', ' ')"
 
 
 _INDEXED = "(SELECT max(id) FROM trace_words_docsize)"
@@ -90,7 +101,7 @@ def update_index(database: Database) -> None:
 
 def _postgres(connection: Connection) -> tuple[str, ...]:
     plain = " || ' ' || ".join(
-        f"left({one}, {INDEXED_CHARACTERS})"
+        _without_nul(f"left({one}, {INDEXED_CHARACTERS})")
         for one in (
             "decision",
             "reasoning",

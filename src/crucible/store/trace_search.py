@@ -20,7 +20,7 @@ from crucible.store.happened import TraceRow
 from crucible.store.records import StoredChain
 from crucible.store.trace_chains import ChainQuery, chains_where
 from crucible.store.trace_index import update_index
-from crucible.store.trace_words import INDEXED_CHARACTERS, SearchWords, fold
+from crucible.store.trace_words import INDEXED_CHARACTERS, STORED_NUL, SearchWords, fold
 
 __all__ = ["RANKED", "EventQuery", "FoundRow", "search_events", "select_events", "texts_of"]
 
@@ -77,20 +77,35 @@ class FoundRow(msgspec.Struct, frozen=True):
 def texts_of(values: Sequence[Any]) -> dict[str, str]:
     """Return the texts of an event that are searched, by field; each alternative is one, as `alternatives[0]`.
 
+    One that is damaged, or no text, is empty: a search reads the events of all chains, and one must not end it.
+
     Args:
         values: decision, reasoning, alternatives (as JSON), code_section, spec_reference; None for a missing one.
     """
     decision, reasoning, alternatives_json, code_section, spec_reference = values
-    texts = {"decision": decision[:INDEXED_CHARACTERS], "reasoning": reasoning[:INDEXED_CHARACTERS]}
+    texts = {"decision": _indexed(decision), "reasoning": _indexed(reasoning)}
     left = INDEXED_CHARACTERS  # for all alternatives together
-    for place, alternative in enumerate(cast("list[str]", decode(alternatives_json))):
-        texts[f"alternatives[{place}]"] = alternative[: max(0, left)]
-        left -= len(alternative) + 1
+    for place, alternative in enumerate(_listed(alternatives_json)):
+        if isinstance(alternative, str):
+            texts[f"alternatives[{place}]"] = _indexed(alternative, max(0, left))
+            left -= len(alternative) + 1
     if code_section is not None:
-        texts["code_section"] = code_section[:INDEXED_CHARACTERS]
+        texts["code_section"] = _indexed(code_section)
     if spec_reference is not None:
-        texts["spec_reference"] = spec_reference[:INDEXED_CHARACTERS]
+        texts["spec_reference"] = _indexed(spec_reference)
     return texts
+
+
+def _indexed(value: Any, limit: int = INDEXED_CHARACTERS) -> str:
+    return value[:limit].replace(STORED_NUL, " ") if isinstance(value, str) else ""
+
+
+def _listed(alternatives_json: Any) -> list[Any]:
+    try:
+        found = decode(alternatives_json)
+    except (ValueError, TypeError, RecursionError):  # msgspec's errors are ValueErrors
+        return []
+    return cast("list[Any]", found) if isinstance(found, list) else []
 
 
 def search_events(database: Database, words: SearchWords, query: EventQuery, limit: int) -> list[FoundRow]:

@@ -15,6 +15,7 @@ import msgspec
 
 __all__ = [
     "INDEXED_CHARACTERS",
+    "STORED_NUL",
     "UNFOLDED",
     "WORD_CHARACTERS",
     "SearchTerm",
@@ -26,6 +27,7 @@ __all__ = [
 
 INDEXED_CHARACTERS = 40_000  # of each text: PostgreSQL's tsvector ends at a megabyte
 WORD_CHARACTERS = 255  # of each word: a word in a tsvector ends at 2 kB
+STORED_NUL = r"\x00"  # what `storable` makes of a NUL, which divides words as it does in memory
 _VARIANTS = {  # lower-case letters that fold to others: micro, long s, final sigma, variants of Greek letters
     0xB5: "\u03bc",
     0x17F: "s",

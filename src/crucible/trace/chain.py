@@ -102,11 +102,12 @@ class Chain(Lookup):
             self.add(event)
 
     def _append(self, event: Event) -> None:
+        latest = max(self.updated_at, event.timestamp)  # first: it raises for a naive time, and nothing is added then
         if self._ledger is not None:
             self._ledger.append(event)
         self._events.append(event)
         self._index.add(event)
-        self.updated_at = max(self.updated_at, event.timestamp)
+        self.updated_at = latest
 
     def seal(self, signer: Signer | None = None) -> Ledger:
         """Hash all events, and from now on each that is added, so that `verify` finds which one was tampered with.

@@ -6,7 +6,7 @@ fails on what it records. JSON in the predecessor's layout is read in `reading`,
 
 from __future__ import annotations
 
-import math
+import numbers
 import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -96,8 +96,9 @@ class Event(msgspec.Struct, frozen=True, gc=False):
             type: A type's name or alias; the alias is replaced by the name.
             decision: What was decided or happened.
             reasoning: Why.
-            **fields: Any other field of `Event`. Lists are kept as tuples, an integer confidence as a float,
-                `metadata` as a copy, a naive timestamp counts as UTC.
+            **fields: Any other field of `Event`. Lists are kept as tuples, with numbers in them as text (0.1 as "0.1"),
+                a real number as the confidence as a float, `metadata` as a copy; a naive timestamp counts as UTC.
+                What is odd beyond that is kept as it is, for `validate` to remark on.
 
         Raises:
             TypeError: A field is unknown, or `alternatives` or `depends_on` is a single string.
@@ -110,8 +111,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
             given["alternatives"] = _words("alternatives", given["alternatives"])
         if "depends_on" in given:
             given["depends_on"] = _words("depends_on", given["depends_on"])
-        if "confidence" in given and given["confidence"].__class__ is int:
-            given["confidence"] = float(given["confidence"])
+        if "confidence" in given and given["confidence"].__class__ is not float:
+            given["confidence"] = _as_float(given["confidence"])
         if "metadata" in given:
             given["metadata"] = dict(given["metadata"])
         event = cls(identity, moment, canonical_type(type), decision, reasoning, **given)
@@ -128,10 +129,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         for name in ("id", "decision", "reasoning"):
             value: Any = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
-                problems.append(f"{name} must be a non-empty string, got {value!r}")
+                problems.append(f"{name} must be a non-empty string, got {_shown(value)}")
         for name in ("alternatives", "depends_on"):
             if odd := [word for word in getattr(self, name) if not isinstance(word, str)]:
-                problems.append(f"{name} must hold strings, got {odd[0]!r}")
+                problems.append(f"{name} must hold strings, got {_shown(odd[0])}")
         if self.timestamp.utcoffset() is None:
             problems.append(f"timestamp must be aware (UTC), got the naive {self.timestamp.isoformat()}")
         if self.id in (self.parent_id, *self.depends_on):
@@ -226,12 +227,39 @@ def _in_utc(moment: datetime) -> datetime:
 def _words(name: str, value: Iterable[str]) -> tuple[str, ...]:
     if isinstance(value, str):
         raise TypeError(f"{name} must be a list of strings, got the string {value!r}")
-    return tuple(value)
+    words = tuple(value)
+    for word in words:
+        if word.__class__ is not str:
+            return tuple(_word(word) for word in words)
+    return words
+
+
+def _word(value: Any) -> Any:
+    """Return a number as text, as reading a file does; anything else that is no text is `validate`'s business."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _shown(value) if isinstance(value, numbers.Number) and not isinstance(value, str) else value
+
+
+def _as_float(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return value
+    try:
+        return float(value)
+    except (OverflowError, ValueError):
+        return value
+
+
+def _shown(value: Any) -> str:
+    """Return a value in words; of an integer with thousands of digits, which Python refuses to print, in base 16."""
+    if isinstance(value, numbers.Number):  # `repr` of a NumPy number names its class
+        return f"{value:#x}" if isinstance(value, int) and value.bit_length() > 1024 else str(value)
+    return repr(value)
 
 
 def _confidence_problems(value: Any) -> list[str]:
     if value is None:
         return []
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or not 0 <= value <= 1:
-        return [f"confidence must be a number from 0 to 1, or None, got {value!r}"]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:  # NaN is in no range
+        return [f"confidence must be a number from 0 to 1, or None, got {_shown(value)}"]
     return []

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Sequence
 
 from crucible.trace.event import Event
 from crucible.trace.vocabulary import canonical_type, event_type
 
 __all__ = ["Index"]
+
+_linking = threading.Lock()
 
 
 class Index:
@@ -22,7 +26,7 @@ class Index:
         self.by_stage: dict[str, list[Event]] = {}
         self.by_experiment: dict[str, list[Event]] = {}
         self._dependents: dict[str, list[Event]] = {}
-        self._unlinked: list[Event] = []  # events with dependencies that `dependents` has not seen
+        self._unlinked: deque[Event] = deque()  # events with dependencies that `dependents` has not seen
 
     def add(self, event: Event) -> None:
         """Index an event that the chain appends."""
@@ -39,10 +43,11 @@ class Index:
 
     def dependents(self) -> dict[str, list[Event]]:
         """Return the events that depend on an id, by that id; made when it is first asked for, then kept up."""
-        for event in self._unlinked:
-            for name in dict.fromkeys(event.depends_on):
-                self._dependents.setdefault(name, []).append(event)
-        self._unlinked.clear()
+        with _linking:  # several may read while one appends
+            while self._unlinked:
+                event = self._unlinked.popleft()
+                for name in dict.fromkeys(event.depends_on):
+                    self._dependents.setdefault(name, []).append(event)
         return self._dependents
 
     def of_type(self, word: str, events: Sequence[Event]) -> list[Event]:
@@ -61,4 +66,5 @@ class Index:
 
     def deciding_types(self) -> frozenset[str]:
         """Return the types in the chain whose events are decisions."""
-        return frozenset(name for name in self.by_type if (known := event_type(name)) is not None and known.is_decision)
+        names = list(self.by_type)  # a copy: another thread may append meanwhile
+        return frozenset(name for name in names if (known := event_type(name)) is not None and known.is_decision)

@@ -11,6 +11,7 @@ import math
 import numbers
 from collections.abc import Mapping, Set
 from datetime import date
+from decimal import Decimal
 from typing import Any, cast
 
 import msgspec
@@ -46,8 +47,18 @@ def _plain(value: Any, depth: int, left: list[int]) -> Any:
         return value
     if isinstance(value, numbers.Number):
         return _number(value)
-    is_container = isinstance(value, Mapping | list | tuple | Set)
-    return _container(cast("Any", value), depth, left) if is_container else _worded(value)
+    if isinstance(value, Mapping | list | tuple | Set):
+        return _container(cast("Any", value), depth, left)
+    return _scalar(value, depth, left) if getattr(value, "shape", None) == () else _worded(value)
+
+
+def _scalar(value: Any, depth: int, left: list[int]) -> Any:
+    """Return the number in an array or tensor of no dimension."""
+    try:
+        found = value.item()
+    except Exception:  # noqa: BLE001  # a stranger's array must not cost the event
+        return _worded(value)
+    return _worded(value) if depth <= 0 or found is value else _plain(found, depth - 1, left)
 
 
 def _container(value: Any, depth: int, left: list[int]) -> Any:
@@ -70,6 +81,8 @@ def _number(value: Any) -> int | float | str:
     if isinstance(value, numbers.Real):
         real = float(value)
         return real if math.isfinite(real) else str(real)
+    if isinstance(value, Decimal) and math.isfinite(near := float(value)):
+        return near
     return _worded(value)
 
 

@@ -122,7 +122,7 @@ def test_missing_fields_are_none_or_empty_and_reported() -> None:
     [
         *(("0.85", 0.85), ("85%", 0.85), ("85 %", 0.85), ("8/10", 0.8), (".9", 0.9), ("0,85", 0.85), ("1", 1.0)),
         *(("0", 0.0), ("1.0", 1.0), ("100%", 1.0), ("8 out of 10", 0.8), ("~0.7", 0.7), ("0.85 (fairly sure)", 0.85)),
-        *(("8.5e-1", 0.85), ("85 percent", 0.85), ("4 / 5", 0.8), ("", None)),
+        *(("8.5e-1", 0.85), ("85 percent", 0.85), ("4 / 5", 0.8), ("none", None)),
     ],
 )
 def test_a_confidence_is_read(said: str, value: float | None) -> None:
@@ -401,6 +401,11 @@ MORE = [
     "<event>",
     "</event>",
     "`<event>`",
+    "<event type=x><alternative a='",
+    "<event type=x><metadata a='1'/>",
+    "<event type=x><decision><!-- -->",
+    "< event a=",
+    "```x\n<event a='\n```\n",
 ]
 
 

@@ -167,7 +167,7 @@ JUNK = st.lists(
                 "**bold**",
                 "= \\",
             ),
-            *("<![CDATA[", "<!-", "<event", "<events type='x'>", "\x00", "é", "\u2028"),
+            *("<![CDATA[", "<!- ", "<event", "<events type='x'>", "\x00", "é", "\u2028"),
         ]
     )
     | st.text(st.characters(exclude_characters="<`~", exclude_categories=["Cs"]), max_size=30),

@@ -346,3 +346,76 @@ def test_unknown_keys_are_always_refused(condition: dict[str, Any]) -> None:
         with pytest.raises(SpecErrors) as caught:
             Condition.from_dict(wrapped)
         assert len(caught.value.errors) == len(unknown)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"metadata.a": {"eq": {"b": 1}}},
+        {"metadata.a": {"in": [{"b": [1, {"c": 2}]}, [1]]}},
+        {"metadata": {"eq": {"a": {"b": [1]}}}},
+    ],
+)
+def test_conditions_with_objects_hash(data: dict[str, Any]) -> None:
+    """Equal conditions have equal hashes, also where they compare with objects."""
+    one, other = Condition.from_dict(data), Condition.from_dict(json.loads(json.dumps(data)))
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"content": ["a"] * 60_000},
+        {"and": [{f"metadata.k{number}": 1 for number in range(60_000)}, {"metadata.k1": 2}]},
+        {"or": [{"not": {"content": ["a", "b"]}}, {"content": ["c", "d"]}]},
+    ],
+)
+def test_what_was_read_is_read_again(data: dict[str, Any]) -> None:
+    """The limit of conditions counts the same in what `to_dict` writes."""
+    parsed = Condition.from_dict(data)
+    assert Condition.from_dict(parsed.to_dict()) == parsed
+
+
+def test_too_many_conditions_are_refused() -> None:
+    """Tests and gates are counted; what shares its parts with itself does not explode."""
+    shared: dict[str, Any] = {"id": "a"}
+    for _ in range(60):
+        shared = {"or": [shared, shared]}
+    empty: dict[str, Any] = {"and": []}
+    for _ in range(60):
+        empty = {"and": [empty, empty]}
+    for data in ({"or": [{"id": "a"}] * 100_001}, shared, empty):
+        with pytest.raises(SpecErrors) as caught:
+            Condition.from_dict(data)
+        assert caught.value.errors[-1].code == "too_many"
+
+
+def test_any_of_many_values() -> None:
+    """Thousands of numbers, lists, objects, words and times are looked up, not gone through; true is not 1."""
+    many: list[Any] = list(range(3_000))
+
+    def found(data: dict[str, Any]) -> bool:
+        return Condition.from_dict(data).matches(FIRST)
+
+    assert found({"metadata.epoch": [float(number) for number in many]})
+    assert not found({"metadata.best": many})
+    assert not found({"metadata.epoch": [True, *many[2:]]})
+    assert found({"metadata.epoch": [True, *many]})
+    assert found({"metadata.tags": {"in": [*many, ["a", 1.0]]}})
+    assert not found({"metadata.tags": {"in": [*many, ["a", True]]}})
+    assert found({"metadata.a": {"in": [*many, {"b": [{"c": 7}]}]}})
+    assert found({"metadata.none": [*many, None]})
+    assert found({"confidence": {"in": [*many, 0.8]}})
+    assert found({"depends_on": {"in": [*map(str, many), "y"]}})
+    assert not found({"depends_on": {"in": [*map(str, many), None]}})
+    assert found({"timestamp": {"in": [START + timedelta(days=number) for number in many]}})
+
+
+def test_nan_is_none_of_the_values() -> None:
+    """NaN equals nothing, not even inside of lists."""
+    nan = float("nan")
+    chain = Chain("c")
+    chain.add(Event("e", START, "t", "d", "r", confidence=nan, metadata={"a": nan, "b": [nan]}))
+    for data in ({"metadata.a": [0, "nan"]}, {"metadata.b": {"in": [[0], ["nan"]]}}, {"confidence": {"in": [0, 1]}}):
+        assert query(chain, data) == []

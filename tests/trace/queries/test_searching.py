@@ -174,3 +174,11 @@ def test_without_the_extra(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_empty_chain(ask: Callable[[Chain], list[Event]]) -> None:
     """An empty chain has no matches."""
     assert ask(Chain("empty")) == []
+
+
+def test_patterns_that_would_take_too_long_are_refused(chain: Chain) -> None:
+    """A pattern of few characters may compile to a hundred thousand steps for each character of a text."""
+    with pytest.raises(SpecError, match=r"compiles to 90,\d\d\d instructions, at most 4,000 can be used") as caught:
+        search_regex(chain, "[ab]*a" + "[ab]{900}" * 100 + "c")
+    assert caught.value.code == "pattern"
+    assert ids(search_regex(chain, r"(?i)\bloss: \d{1,30}\.\d+|\pL{2,3} LoRA")) == "abc"

@@ -16,6 +16,7 @@ from crucible.ir.files import sync_folder
 from crucible.trace.chain import Chain
 from crucible.trace.display import clean
 from crucible.trace.folder.entry import FolderEntry, FolderListing, FolderMoves, FolderProblem, read_entry
+from crucible.trace.folder.moving import move
 from crucible.trace.folder.names import SUFFIX, file_name, is_plain
 
 __all__ = ["ChainFolder", "FolderEntry", "FolderListing", "FolderMoves", "FolderProblem"]
@@ -40,20 +41,27 @@ class ChainFolder:
         return f"ChainFolder({str(self.path)!r})"
 
     def save(self, chain: Chain) -> Path:
-        """Write a chain's file, whole or not at all, and return its path; an older one of this chain is replaced.
+        """Write a chain's file, whole or not at all, and return its path.
+
+        An older file of this chain is replaced, and so is a link; a file of another chain, which somebody has named
+        like this one, or one that cannot be read, never is.
 
         Raises:
             SpecError: The chain holds a value that JSON cannot carry.
-            StoreError: The file cannot be written.
+            StoreError: The file cannot be written, or its name is taken.
         """
-        own = self._own(self.path, chain.id)
-        return chain.save(self.path / file_name(chain.id) if own is None else own)
+        path = self._own(self.path, chain.id)
+        if path is None:
+            path = self.path / file_name(chain.id)
+            if os.path.lexists(path) and not path.is_symlink():
+                self._refuse(path, chain.id)
+        return chain.save(path)
 
     def load(self, chain_id: str) -> Chain:
         """Read a chain.
 
         Args:
-            chain_id: Its id; for a file that was named otherwise, the id that it holds, or its name without `.json`.
+            chain_id: Its id, whatever its file is named; else a file's name without `.json`.
 
         Raises:
             StoreError: There is none, or it cannot be read, or it is a link that leads out of the folder.
@@ -65,10 +73,16 @@ class ChainFolder:
     def delete(self, chain_id: str) -> None:
         """Remove a chain that is not archived.
 
+        Args:
+            chain_id: Its id; the name without `.json` of a file that cannot be read.
+
         Raises:
             StoreError: There is none, or it cannot be removed.
         """
         path = self._found(self.path, chain_id)
+        held = self._id_in(path)
+        if held is not None and held != chain_id and not path.is_symlink():
+            raise StoreError(f"{path} holds the chain {clean(held)!r}; to delete that one, name it by its id")
         try:
             path.unlink()
         except OSError as error:
@@ -84,8 +98,19 @@ class ChainFolder:
         return list(self.listing(archived=True).entries)
 
     def problems(self) -> list[FolderProblem]:
-        """Return what in the folder and in the archive is no chain, or bears the id of another."""
-        return [*self.listing().problems, *self.listing(archived=True).problems]
+        """Return what in the folder and in the archive is no chain, or bears the id of another.
+
+        An archive that cannot be read is one of them.
+
+        Raises:
+            StoreError: The folder is there and cannot be read.
+        """
+        found = list(self.listing().problems)
+        try:
+            found += self.listing(archived=True).problems
+        except StoreError as error:
+            found.append(FolderProblem(self.archive_path, _worded(error)))
+        return found
 
     def search(
         self,
@@ -156,7 +181,7 @@ class ChainFolder:
         for entry in found.entries:
             if entry.created_at < limit:
                 try:
-                    self._move(entry.path, self._archive_made())
+                    move(entry.path, self._archive_made())
                     ids.append(entry.id)
                 except StoreError as error:
                     problems.append(FolderProblem(entry.path, _worded(error)))
@@ -171,7 +196,7 @@ class ChainFolder:
         Raises:
             StoreError: The archive has none, or the folder has one of this name, or it cannot be moved.
         """
-        path = self._move(self._found(self.archive_path, chain_id), self.path)
+        path = move(self._found(self.archive_path, chain_id), self.path)
         sync_folder(self.path)
         sync_folder(self.archive_path)
         return path
@@ -200,12 +225,10 @@ class ChainFolder:
     def _found(self, folder: Path, chain_id: str) -> Path:
         path = self._own(folder, chain_id)
         if path is None:
-            path = next(
-                (entry.path for entry in self.listing(archived=folder != self.path).entries if entry.id == chain_id),
-                None,
-            )
-        if path is None and is_plain(chain_id) and os.path.lexists(folder / f"{chain_id}{SUFFIX}"):
-            path = folder / f"{chain_id}{SUFFIX}"
+            entries = self.listing(archived=folder != self.path).entries
+            path = next((entry.path for entry in entries if entry.id == chain_id), None)
+        if path is None:
+            path = next((path for path in self._named(folder, chain_id) if os.path.lexists(path)), None)
         if path is None:
             raise StoreError(f"{folder} holds no chain {clean(chain_id)!r}; list() names those that it holds")
         self._inside(path)
@@ -215,17 +238,26 @@ class ChainFolder:
 
     def _own(self, folder: Path, chain_id: str) -> Path | None:
         """Return the file in which a chain lies under its own name, if there is one."""
-        path = folder / file_name(chain_id)
-        if os.path.lexists(path):
-            return path
-        # another writer does not encode capitals; where the file system does not tell them apart, the file does
-        path = folder / f"{chain_id}{SUFFIX}"
-        if path.name != file_name(chain_id) and is_plain(chain_id) and path.is_file() and not path.is_symlink():
-            try:
-                return path if read_entry(path).id == chain_id else None
-            except (CrucibleError, SpecErrors):
-                return None
-        return None
+        found = (path for path in self._named(folder, chain_id) if os.path.lexists(path))
+        return next((path for path in found if self._id_in(path) == chain_id), None)
+
+    def _named(self, folder: Path, chain_id: str) -> Iterator[Path]:
+        """Yield how a chain's file may be named: by this library, and by a writer that does not encode capitals."""
+        yield folder / file_name(chain_id)
+        if is_plain(chain_id) and f"{chain_id}{SUFFIX}" != file_name(chain_id):
+            yield folder / f"{chain_id}{SUFFIX}"
+
+    def _id_in(self, path: Path) -> str | None:
+        """Return the id of the chain that a file holds; None where there is none to be read."""
+        try:
+            return read_entry(path).id if self._inside(path).is_file() else None
+        except (CrucibleError, SpecErrors):
+            return None
+
+    def _refuse(self, path: Path, chain_id: str) -> None:
+        held = self._id_in(path)
+        what = "cannot be read" if held is None else f"holds the chain {clean(held)!r}"
+        raise StoreError(f"{path} {what}; {clean(chain_id)!r} was not saved in its place: give that file another name")
 
     def _files(self, folder: Path, problems: list[FolderProblem]) -> Iterator[Path]:
         try:
@@ -249,33 +281,6 @@ class ChainFolder:
                 problems.append(FolderProblem(path, _worded(error)))
             else:
                 yield path
-
-    def _move(self, path: Path, folder: Path) -> Path:
-        target = folder / path.name
-        try:
-            _move_unless_there(path, target)
-        except FileExistsError:
-            raise StoreError(f"{target} is there already; {path} was left where it is") from None
-        except OSError as error:
-            raise StoreError(f"{path} cannot be moved to {folder} ({error.strerror or error})") from error
-        return target
-
-
-def _move_unless_there(path: Path, target: Path) -> None:
-    """Move a file without ever replacing one: a second name, then the first goes."""
-    try:
-        os.link(path, target, follow_symlinks=False)
-    except FileExistsError:
-        if (
-            path.is_symlink() or target.is_symlink() or not path.samefile(target)
-        ):  # else a crash came between the two steps
-            raise
-    except OSError:  # a file system without second names
-        if os.path.lexists(target):
-            raise FileExistsError from None
-        path.rename(target)
-        return
-    path.unlink()
 
 
 def _is_chain(name: str) -> bool:

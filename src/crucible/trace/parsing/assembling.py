@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from crucible.trace.event import Event, new_id
+from crucible.trace.parsing.attributes import Attribute
 from crucible.trace.parsing.entities import read_text
+from crucible.trace.parsing.gathering import Gathering
 from crucible.trace.parsing.issue import Kind, Reports, shown
 from crucible.trace.parsing.outline import EventFrame, Outline
 from crucible.trace.parsing.said import Said
 from crucible.trace.parsing.values import read_confidence, read_list, read_metadata, squeezed, type_names
 from crucible.trace.reading import read_timestamp
-from crucible.trace.vocabulary import unknown_type_message
+from crucible.trace.vocabulary import event_type, unknown_type_message
 
 __all__ = ["UNTYPED", "Assembler"]
 
@@ -32,11 +35,13 @@ class Assembler:
     Args:
         outline: What stands in the text.
         reports: Takes what is wrong.
+        earlier: The ids of events in other texts, to which this one may refer.
     """
 
-    def __init__(self, outline: Outline, reports: Reports) -> None:
+    def __init__(self, outline: Outline, reports: Reports, earlier: Collection[str] = ()) -> None:
         self._outline = outline
         self._reports = reports
+        self._earlier = earlier
         self._types = type_names()
         self._now = datetime.now(UTC)  # one moment for all: they were read together
         self._hints: dict[str, str] = {}
@@ -51,25 +56,26 @@ class Assembler:
         return [self._with_references(said, event) for said, event in zip(saids, events, strict=True)]
 
     def _event(self, said: Said) -> Event:
-        said.report(self._reports, self._hints)
-        identity = said.text("id") or new_id()
+        identity = said.optional("id") or new_id()
         self._ids[id(said.event)] = identity
-        metadata = self._metadata(said)
+        alternatives, depends_on = self._alternatives(said), self._listed(said, "depends_on", _REFERENCE)
+        timestamp = self._timestamp(said)
+        said.report(self._reports, self._hints)
         return Event(
             id=identity,
-            timestamp=self._timestamp(said, metadata),
+            timestamp=timestamp,
             type=self._type(said),
             decision=self._decision(said),
             reasoning=self._required(said, "reasoning", "missing_reasoning"),
-            alternatives=self._alternatives(said),
+            alternatives=alternatives,
             confidence=self._confidence(said),
-            code_section=said.text("code_section") or None,
-            spec_reference=said.text("spec_reference") or None,
-            metadata=metadata,
-            parent_id=said.text("parent_id") or self._enclosing(said.event),
-            depends_on=self._listed(said, "depends_on", _REFERENCE),
-            stage_id=said.text("stage_id") or None,
-            experiment_id=said.text("experiment_id") or None,
+            code_section=said.optional("code_section"),
+            spec_reference=said.optional("spec_reference"),
+            metadata=self._metadata(said),
+            parent_id=said.optional("parent_id") or self._enclosing(said.event),
+            depends_on=depends_on,
+            stage_id=said.optional("stage_id"),
+            experiment_id=said.optional("experiment_id"),
         )
 
     def _report(self, kind: Kind, said: Said, name: str, message: str) -> None:
@@ -84,7 +90,9 @@ class Assembler:
         if not written:
             self._report("missing_type", said, "type", f"the event names no type; it is kept as {UNTYPED!r}")
             return UNTYPED
-        known = self._types.get(squeezed(written))
+        snake = re.sub(r"[\s-]+", "_", written.lower())
+        exact = event_type(written) or event_type(snake)  # of `retrain` and `re_train`, each has its own spellings
+        known = exact.name if exact is not None else self._types.get(squeezed(written))
         if known is not None:
             return known
         if written not in self._unknown_types:
@@ -119,10 +127,18 @@ class Assembler:
 
     @staticmethod
     def _listed(said: Said, name: str, tags: frozenset[str]) -> tuple[str, ...]:
-        return tuple(entry for saying in said.all(name) for entry in read_list(saying.raw, tags))
+        found: list[str] = []
+        for saying in said.all(name):
+            left: list[Attribute] = []
+            found += read_list(saying.raw, tags, left, skips_nothing=name == "depends_on")
+            for attribute in left:  # its offset is that in its own tag
+                said.keep(f"{name}.{attribute.name}", attribute.value, saying.offset)
+        return tuple(found)
 
     def _confidence(self, said: Said) -> float | None:
-        written = said.text("confidence")
+        written = said.optional("confidence")
+        if said.has("confidence") and not said.all("confidence"):
+            self._report("bad_confidence", said, "confidence", "the confidence is empty; it counts as unsaid")
         value = read_confidence(written) if written else None
         if written and value is None:
             message = (
@@ -131,24 +147,25 @@ class Assembler:
             self._report("bad_confidence", said, "confidence", message)
         return value
 
-    def _timestamp(self, said: Said, metadata: dict[str, Any]) -> datetime:
-        written = said.text("timestamp")
+    def _timestamp(self, said: Said) -> datetime:
+        written = said.optional("timestamp")
         moment = read_timestamp(written) if written else self._now
-        if moment is None:
-            metadata.setdefault("timestamp", written)
+        if written and moment is None:
+            said.metadata.add("timestamp", written)
             message = f"the timestamp {shown(written)} is no ISO-8601 time; it is kept in the metadata"
             self._report("bad_timestamp", said, "timestamp", message)
         return moment or self._now
 
-    def _metadata(self, said: Said) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def _metadata(self, said: Said) -> dict[str, object]:
+        found = Gathering()
         for saying in said.all("metadata"):
             entries, problem = read_metadata(saying.raw)
             if problem:
                 message = f"the metadata is kept as text: {problem}"
                 self._reports.add("bad_metadata", saying.offset, message, said.event)
-            found = {**entries, **found}
-        return {**said.metadata, **found}
+            found.add_all(entries.items())
+        found.add_all(said.metadata.entries())
+        return found.result()
 
     def _check_ids(self, saids: list[Said], events: list[Event]) -> None:
         seen: set[str] = set()
@@ -158,13 +175,16 @@ class Assembler:
             seen.add(event.id)
         self._known = seen
 
+    def _is_known(self, identity: str) -> bool:
+        return identity in self._known or identity in self._earlier
+
     def _with_references(self, said: Said, event: Event) -> Event:
         """Look whether links lead to events; several ids with white space between are taken apart if all are known."""
         found: list[str] = []
         is_plain = all("<" not in saying.raw for saying in said.all("depends_on"))
         for word in event.depends_on:
             parts = word.split()
-            is_one = word in self._known or not is_plain or not self._known.issuperset(parts)
+            is_one = self._is_known(word) or not is_plain or not all(map(self._is_known, parts))
             found += [word] if is_one else parts
         links = [("parent_id", event.parent_id), *(("depends_on", word) for word in found)]
         for name, word in links:
@@ -172,7 +192,7 @@ class Assembler:
                 continue
             if word == event.id:
                 self._report("dangling_reference", said, name, f"{name} names the event itself, {shown(word)}")
-            elif word not in self._known:
+            elif not self._is_known(word):
                 self._report(
                     "dangling_reference", said, name, f"{name} names {shown(word)}, which no event here has as its id"
                 )

@@ -13,8 +13,9 @@ import msgspec
 from crucible.trace.parsing.field_names import FIELD_TAG
 from crucible.trace.parsing.places import NOWHERE, Places
 
-__all__ = ["Attribute", "Head", "read_head"]
+__all__ = ["Attribute", "Head", "naming", "read_head"]
 
+_NAMING = ("id", "ref", "value", "name", "idref", "title", "text")
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"[^\s=<>/\"'“”\u2018’`\\]+")
 _JUNK = re.compile(r"(?:[=\"'“”\u2018’`\\]|/(?!>))+")
@@ -82,6 +83,13 @@ def read_head(places: Places, start: int) -> Head:
         value, end = _value(places, name.end())
         found.append(Attribute(name[0], value, at))
         at = end
+
+
+def naming(attributes: list[Attribute]) -> Attribute | None:
+    """Return the attribute that says what a tag is about, such as `ref` in `<parent ref="e1"/>`; None if none does."""
+    said = [attribute for attribute in attributes if attribute.value is not None and attribute.value.strip()]
+    ranked = [attribute for attribute in said if attribute.name.lower() in _NAMING]
+    return min(ranked, key=lambda attribute: _NAMING.index(attribute.name.lower()), default=None)
 
 
 def _after_space(text: str, at: int) -> int:

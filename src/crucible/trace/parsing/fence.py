@@ -1,7 +1,8 @@
 """Markdown's code fences: where they are, in which language, and what they hold.
 
-CommonMark's rules (a fence ends at a line of the same character, at least as long, with nothing after it), with two
-liberties: a fence may be indented as deep as a list is, and the last one may be open to the end of the text.
+CommonMark's rules (a fence ends at a line of the same character, at least as long, at most three columns deeper, with
+nothing after it), with two liberties: a fence may be indented as deep as a list is, and the last one may be open to the
+end of the text.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from collections.abc import Sequence
 
 import msgspec
 
+from crucible.trace.parsing.fence_languages import is_markup, is_programming
+
 __all__ = ["Fence", "body_of", "fences"]
 
 _LINE = re.compile(r"^([ \t]*)(`{3,}|~{3,})([^\n<]*)$", re.MULTILINE)
-_MARKUP = frozenset(
-    [
-        *("xml", "html", "xhtml", "sgml", "markdown", "md", "mdx", "text", "txt", "plain", "plaintext", "none"),
-        *("event", "events", "trace", "traces", "log", "output"),
-    ]
+_EVENT_TAG = re.compile(
+    r"<(?P<close>/\s*)?event(?![A-Za-z0-9_.:-])(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*>", re.IGNORECASE | re.ASCII
 )
+_BESIDE = re.compile(r"<[^<>]*>|(?m:^[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]*)|[\s>]+")
 
 
 class Fence(msgspec.Struct, frozen=True):
@@ -33,6 +34,8 @@ class Fence(msgspec.Struct, frozen=True):
         indent: White space before the opening marks.
         language: The first word after the marks, lower case; empty if there is none.
         is_closed: Whether there is a closing line.
+        is_program: Whether tags in it are code: its language is one for programs, or is not known and the fence holds
+            more than events.
     """
 
     start: int
@@ -42,11 +45,7 @@ class Fence(msgspec.Struct, frozen=True):
     indent: str
     language: str
     is_closed: bool
-
-    @property
-    def is_program(self) -> bool:
-        """Whether it is marked as a programming language, so that tags in it are code."""
-        return bool(self.language) and self.language not in _MARKUP
+    is_program: bool
 
 
 def fences(text: str, *, beside: Sequence[tuple[int, int]] = ()) -> list[Fence]:
@@ -66,7 +65,7 @@ def fences(text: str, *, beside: Sequence[tuple[int, int]] = ()) -> list[Fence]:
             continue
         if opening is None:
             opening = line if line[2][0] == "~" or "`" not in line[3] else None
-        elif line[2].startswith(opening[2]) and not line[3].strip():
+        elif line[2].startswith(opening[2]) and not line[3].strip() and _width(line) <= _width(opening) + 3:
             found.append(_fence(text, opening, line))
             opening = None
     if opening is not None:
@@ -76,15 +75,41 @@ def fences(text: str, *, beside: Sequence[tuple[int, int]] = ()) -> list[Fence]:
 
 def _fence(text: str, opening: re.Match[str], closing: re.Match[str] | None) -> Fence:
     words = opening[3].strip().lstrip("{.").split(None, 1)
+    language = re.split(r"[:,{}]", words[0], maxsplit=1)[0].lower() if words else ""
+    body, body_end = min(opening.end() + 1, len(text)), closing.start() if closing else len(text)
+    is_program = is_programming(language) or not (is_markup(language) or _holds_only_events(text[body:body_end]))
     return Fence(
         start=opening.start(),
-        body=min(opening.end() + 1, len(text)),
-        body_end=closing.start() if closing else len(text),
+        body=body,
+        body_end=body_end,
         end=closing.end() if closing else len(text),
         indent=opening[1],
-        language=re.split(r"[:,{}]", words[0], maxsplit=1)[0].lower() if words else "",
+        language=language,
         is_closed=closing is not None,
+        is_program=is_program,
     )
+
+
+def _width(line: re.Match[str]) -> int:
+    return len(line[1].expandtabs(4))
+
+
+def _holds_only_events(body: str) -> bool:
+    """Whether there is nothing but tags, list markers and white space around the events, of which there is one."""
+    mark = depth = count = 0
+    beside: list[str] = []
+    for tag in _EVENT_TAG.finditer(body):
+        if depth == 0:
+            beside.append(body[mark : tag.start()])
+        is_empty = tag[0].endswith("/>") and not tag["close"]
+        depth += 0 if is_empty else -1 if tag["close"] else 1
+        if depth < 0:
+            return False
+        count += 1
+        mark = tag.end()
+    if depth == 0:
+        beside.append(body[mark:])
+    return count > 0 and not any(_BESIDE.sub("", part) for part in beside)
 
 
 def body_of(text: str, fence: Fence, end: int | None = None) -> str:

@@ -89,7 +89,7 @@ class Frames:
                 self._leave(top, start)
                 self._reports.add("unclosed_tag", top.start, f"<{top.written}> is not closed before </event>", event)
             elif event is not None:
-                event.loose.extend(top.pieces)
+                self._unwrapped(top, event)
         top.is_closed = True
         top.end = end
         is_bare = self._outline.events[-1] is top and not top.fields and len(top.attributes) <= 1
@@ -130,7 +130,13 @@ class Frames:
         tag = self._stack.pop()
         event = self.event()
         if isinstance(tag, Field) and event is not None:
-            event.loose.extend(tag.pieces)
+            self._unwrapped(tag, event)
+
+    @staticmethod
+    def _unwrapped(tag: Field, event: EventFrame) -> None:
+        event.loose.extend(tag.pieces)
+        if tag.attributes:
+            event.wrappers.append(tag)
 
     def fill(self, field: Field, closing: int) -> int:
         """Give a field of code all up to its closing tag, whatever tags that holds; return where to go on."""
@@ -188,7 +194,7 @@ class Frames:
             elif top.name:
                 self._leave(top, max([top.inside, *(end for _, end, _ in top.pieces)]))
             elif (event := self.event()) is not None:
-                event.loose.extend(top.pieces)
+                self._unwrapped(top, event)
         self._outline.events = [event for event in self._outline.events if not event.is_dropped]
         self._outline.codes.sort(key=lambda code: code.start)
 

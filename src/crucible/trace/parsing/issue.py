@@ -50,7 +50,10 @@ KINDS: Mapping[Kind, tuple[Severity, str]] = {
     "repeated_field": ("warning", "A field is given twice with different contents; the first, tags before attributes."),
     "unknown_field": ("warning", "An attribute or tag is no field of an event; it is kept in the metadata."),
     "loose_text": ("warning", "Text stands in an event outside every tag."),
-    "hidden_event": ("warning", "An event tag stands in code or in a comment and is not taken for an event."),
+    "hidden_event": (
+        "warning",
+        "An event tag in code, CDATA or a comment, or one misspelled, is not taken for an event.",
+    ),
 }
 """Every kind of issue: its severity and its meaning."""
 

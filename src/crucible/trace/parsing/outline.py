@@ -20,13 +20,14 @@ class Field:
         inside: The offset after its opening tag.
     """
 
-    __slots__ = ("closing", "inside", "interrupted", "is_closed", "name", "pieces", "start", "written")
+    __slots__ = ("attributes", "closing", "inside", "interrupted", "is_closed", "name", "pieces", "start", "written")
 
     def __init__(self, name: str, written: str, start: int, inside: int) -> None:
         self.name = name
         self.written = written
         self.start = start
         self.inside = inside
+        self.attributes: list[Attribute] = []  # of its opening tag
         self.closing = inside  # the offset of its closing tag
         self.pieces: list[tuple[int, int, bool]] = []  # beginning, end, whether it is CDATA
         self.interrupted: int | None = None  # how many pieces came before the first event inside it
@@ -48,7 +49,18 @@ class EventFrame:
         parent: The event around it, if that turns out to be closed.
     """
 
-    __slots__ = ("attributes", "end", "fields", "inside", "is_closed", "is_dropped", "loose", "parent", "start")
+    __slots__ = (
+        "attributes",
+        "end",
+        "fields",
+        "inside",
+        "is_closed",
+        "is_dropped",
+        "loose",
+        "parent",
+        "start",
+        "wrappers",
+    )
 
     def __init__(self, start: int, inside: int, attributes: list[Attribute], parent: EventFrame | None) -> None:
         self.start = start
@@ -59,6 +71,7 @@ class EventFrame:
         self.fields: list[Field] = []
         self.loose: list[tuple[int, int, bool]] = []  # text outside every tag
         self.is_closed = False
+        self.wrappers: list[Field] = []  # tags of unknown name around fields
         self.is_dropped = False  # whether it turned out to be no event
 
     @property

@@ -10,6 +10,7 @@ import re
 
 from crucible.trace.parsing.attributes import Head, read_head
 from crucible.trace.parsing.code_tags import CodeTags, is_mention
+from crucible.trace.parsing.edges import Edges
 from crucible.trace.parsing.fence import fences
 from crucible.trace.parsing.field_names import (
     CLOSING,
@@ -17,52 +18,26 @@ from crucible.trace.parsing.field_names import (
     EVENT_CLOSE,
     EVENT_EDGE,
     EVENT_OPEN,
-    OPENING,
     field_of,
 )
 from crucible.trace.parsing.frames import Frames
-from crucible.trace.parsing.issue import Reports
+from crucible.trace.parsing.issue import Reports, shown
 from crucible.trace.parsing.outline import CodeSpan, EventFrame, Field, Outline
 from crucible.trace.parsing.places import NOWHERE, Places
+from crucible.trace.parsing.tag import FORMATTING, Tag
 from crucible.trace.parsing.values import squeezed, type_names
 
 __all__ = ["outline_of"]
 
 _TAG = re.compile(
-    r"<(?:(?P<comment>!--)|(?P<cdata>!\[CDATA\[)|(?P<close>/\s*)?(?P<name>[A-Za-z_][A-Za-z0-9_.:-]*))", re.ASCII
+    r"<(?:(?P<comment>!--)|(?P<cdata>!\[CDATA\[)|(?P<close>/\s*)?(?P<name>[A-Za-z_][A-Za-z0-9_.:-]*)"
+    r"|(?P<spaced>\s{1,8}[Ee][Vv][Ee][Nn][Tt](?=\s+[\w.:-]{1,60}\s*=)))",
+    re.ASCII,
 )
-_REST = re.compile(r"[^<>]*")
 _COMMENT_START = re.compile("<!--")
 _CDATA_START = re.compile(r"<!\[CDATA\[")
 _CDATA_END = re.compile(r"\]\]>")
-_FORMATTING = frozenset(
-    [
-        "a",
-        "b",
-        "br",
-        "div",
-        "em",
-        "hr",
-        "i",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "s",
-        "small",
-        "span",
-        "strong",
-        "sub",
-        "sup",
-        "table",
-        "td",
-        "th",
-        "tr",
-        "tt",
-        "u",
-        "ul",
-    ]
-)
+_LINE_START = re.compile(r"[\s>]*(?:(?:[-*+•]|\(?\d{1,9}[.)])[\s>]+){0,4}[*_]{0,3}")  # quotes, list items, bold
 
 
 def outline_of(text: str, reports: Reports) -> Outline:
@@ -79,27 +54,12 @@ def outline_of(text: str, reports: Reports) -> Outline:
     return outliner.finish()
 
 
-class _Tag:
-    """A tag of any name but `event`, lower case, from where to where."""
-
-    __slots__ = ("end", "is_close", "is_empty", "is_whole", "name", "start")
-
-    def __init__(self, match: re.Match[str], text: str) -> None:
-        rest = _REST.match(text, match.end())
-        stop = rest.end() if rest else match.end()
-        self.is_whole = text[stop : stop + 1] == ">"
-        self.name = match["name"].lower()
-        self.start = match.start()
-        self.end = stop + 1 if self.is_whole else match.end()
-        self.is_close = match["close"] is not None
-        self.is_empty = self.is_whole and not self.is_close and stop > match.end() and text[stop - 1] == "/"
-
-
 class _Outliner:
     def __init__(self, text: str, reports: Reports) -> None:
         self._text = text
         self._reports = reports
         self._places = Places(text)
+        self._edges = Edges(self._places)
         self._fences = fences(text)
         self._code = CodeTags(self._places, self._fences)
         self._outline = Outline(text)
@@ -120,17 +80,23 @@ class _Outliner:
             return past
         if match["comment"] or match["cdata"]:
             return self._comment(start) if match["comment"] else self._cdata(start)
+        if match["spaced"]:
+            return self._misspelled(start, read_head(self._places, match.end()).end)
         if match["name"].lower() == "event":
             return self._event_opens(match) if match["close"] is None else self._event_closes(match)
         return self._other(match)
 
     def _other(self, match: re.Match[str]) -> int:
         """Take in a tag of any name but `event`."""
-        tag = _Tag(match, self._text)
+        tag = Tag(match, self._text)
+        top = self._frames.top
+        if top is not None and (tag.is_whole or field_of(tag.name)):
+            tag.read_attributes(self._places)
         is_tag = tag.is_whole or tag.is_close  # "a <b and c" has none
         if not is_tag or is_mention(self._text, tag.start, tag.end):
             return match.end()
-        top = self._frames.top
+        if tag.name.endswith(":event") and not tag.is_close and not isinstance(top, Field):
+            return self._misspelled(tag.start, tag.end)
         if top is None:
             return self._code_section(tag)
         return self._in_event(tag) if isinstance(top, EventFrame) else self._in_field(top, tag)
@@ -163,18 +129,30 @@ class _Outliner:
         if not self._outside_since <= last.start < start:
             return False
         line = self._text.rfind("\n", max(0, start - 80), start) + 1
-        return bool(self._text[max(line, start - 80) : start].strip())
+        return _LINE_START.fullmatch(self._text, max(line, start - 80), start) is None
 
     def _report_hidden(self, start: int, end: int) -> None:
         hidden = self._places.next(EVENT_OPEN, start)
-        if hidden < end:
-            message = "an event tag stands in code or in a comment and was not taken for an event"
+        while hidden < end:
+            message = "an event tag stands in code, CDATA or a comment and was not taken for an event"
             self._reports.add("hidden_event", hidden, message)
+            hidden = self._places.next(EVENT_OPEN, hidden + 1)
+
+    def _misspelled(self, start: int, end: int) -> int:
+        """Report a tag that is meant for an event's and is none."""
+        if not is_mention(self._text, start, end):
+            written = shown(self._text[start:end])
+            message = f"{written} is no event's tag, which begins with <event; it was not taken for an event"
+            self._reports.add("hidden_event", start, message, self._frames.event())
+        return end
 
     def _comment(self, start: int) -> int:
         end = self._places.next(COMMENT_END, start + 4)
         if end == NOWHERE or self._places.next(_COMMENT_START, start + 4) < end:
             return start + 4
+        top = self._frames.top
+        if top is not None and not self._edges.may_hide(top, start, end + 3):
+            return start + 4  # text
         self._frames.take(start, end + 3)
         self._outline.comments.append((start + 4, end))
         self._report_hidden(start, end)
@@ -185,14 +163,18 @@ class _Outliner:
     def _cdata(self, start: int) -> int:
         """Take in a CDATA section; outside of events there is no text that it could be, so its content is looked at."""
         end = self._places.next(_CDATA_END, start + 9)
-        if self._frames.top is None or end == NOWHERE or self._places.next(_CDATA_START, start + 9) < end:
+        top = self._frames.top
+        if top is None or end == NOWHERE or self._places.next(_CDATA_START, start + 9) < end:
             return start + 9
+        if not self._edges.may_hide(top, start, end + 3):
+            return start + 9  # text
         self._frames.take(start, end + 3)
         self._frames.take_literal(start + 9, end)
+        self._report_hidden(start, end)
         return end + 3
 
     def _event_closes(self, match: re.Match[str]) -> int:
-        tag = _Tag(match, self._text)
+        tag = Tag(match, self._text)
         if is_mention(self._text, tag.start, tag.end):
             return tag.end
         if self._frames.top is None:
@@ -209,7 +191,10 @@ class _Outliner:
     def _event_opens(self, match: re.Match[str]) -> int:
         start = match.start()
         head = read_head(self._places, match.end())
-        if is_mention(self._text, start, head.end) or self._is_in_cut_fence(start):
+        if is_mention(self._text, start, head.end):
+            return head.end
+        if self._is_in_cut_fence(start):
+            self._report_hidden(start, start + 1)
             return head.end
         if not self._is_event(head):
             if head.end == len(self._text) and not head.is_whole:
@@ -231,7 +216,7 @@ class _Outliner:
             return True
         return head.is_whole and any(squeezed(attribute.name) in self._types for attribute in head.attributes)
 
-    def _code_section(self, tag: _Tag) -> int:
+    def _code_section(self, tag: Tag) -> int:
         """Take in a tag outside of events, where only `<code>` means anything."""
         if tag.name != "code" or tag.is_close or tag.is_empty:
             return tag.end
@@ -245,7 +230,7 @@ class _Outliner:
         self._outside_since = end
         return end
 
-    def _in_event(self, tag: _Tag) -> int:
+    def _in_event(self, tag: Tag) -> int:
         """Take in a tag directly in an event."""
         name = field_of(tag.name)
         if tag.is_close:
@@ -254,13 +239,15 @@ class _Outliner:
                 self._frames.take(tag.start, tag.end)
             return tag.end
         field = Field(name or "", tag.name, tag.start, tag.end)
+        field.attributes = tag.attributes
         if tag.name == "code":
             return self._code_in_event(field)
-        if name is None and (tag.name in _FORMATTING or tag.is_empty):
+        if name is None and (tag.name in FORMATTING or tag.is_empty):
             return tag.end  # text
         if name == "code_section" and not tag.is_empty:
-            closing = self._places.next(CLOSING[name], tag.end)
-            if closing < self._places.next(OPENING[name], tag.end):
+            closing = self._edges.section_end(tag.end)
+            if closing is not None:
+                self._report_hidden(tag.end, closing)
                 return self._frames.fill(field, closing)
         self._frames.open_field(field)
         if tag.is_empty:
@@ -274,7 +261,7 @@ class _Outliner:
             return field.inside
         return self._frames.fill(field, closing)
 
-    def _in_field(self, field: Field, tag: _Tag) -> int:
+    def _in_field(self, field: Field, tag: Tag) -> int:
         """Take in a tag in a field, where most are text."""
         name = field_of(tag.name)
         if tag.is_close:

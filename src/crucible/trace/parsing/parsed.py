@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -44,8 +44,12 @@ def parse(text: str) -> Parsed:
     and a confidence that is not understood is None; each with an issue. An event without a time has that of parsing,
     one without an id a fresh one.
 
-    No events are: tags in `<code>` sections, in closed fences marked as a programming language, in comments, and
-    single tags between backticks.
+    An empty tag says what its `id`, `ref`, `value` or `name` does; other attributes of field tags go to the metadata,
+    as does what is no field, and what is given there twice becomes a list. Of optional fields, `null`, `none` and `n/a`
+    count as unsaid.
+
+    No events are: tags in `<code>` and `<code_section>`, in closed fences marked as a programming language (or in one
+    that is not known, with more in them than events), in comments and CDATA, and single tags between backticks.
 
     Args:
         text: Any text.
@@ -55,8 +59,8 @@ def parse(text: str) -> Parsed:
     return _parsed(outline, reports)
 
 
-def _parsed(outline: Outline, reports: Reports) -> Parsed:
-    events = Assembler(outline, reports).events()
+def _parsed(outline: Outline, reports: Reports, earlier: Collection[str] = ()) -> Parsed:
+    events = Assembler(outline, reports, earlier).events()
     places = {id(frame): place for place, frame in enumerate(outline.events)}
     return Parsed(events, reports.issues(places), metadata_of(outline))
 
@@ -97,13 +101,15 @@ def parse_to_chain(
     said: dict[str, Any] = {}
     issues: list[dict[str, Any]] = []
     count = 0
+    earlier: set[str] = set()
     for place, answer in enumerate([text] if isinstance(text, str) else text):
         reports = Reports(answer)
         outline = outline_of(answer, reports)
-        parsed = _parsed(outline, reports)
+        parsed = _parsed(outline, reports, earlier)
         said |= parsed.metadata
         for event in _distinct(parsed.events, outline, chain):
             chain.add(event)
+            earlier.add(event.id)
         count += len(parsed.issues)
         issues += [_as_record(issue, place) for issue in parsed.issues[: _LISTED_ISSUES - len(issues)]]
     if issues:

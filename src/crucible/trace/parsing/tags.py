@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from crucible.trace.event import Event, format_timestamp
 from crucible.trace.parsing.entities import as_attribute, as_text
+from crucible.trace.parsing.values import is_nothing
 from crucible.trace.plain import plain
 
 __all__ = ["to_tags"]
@@ -16,8 +17,9 @@ def to_tags(events: Iterable[Event]) -> str:
     """Write events, or a chain, as tags.
 
     Whatever text they hold, `parse` reads the same fields back, but for these: an empty optional text comes back as
-    None, an empty entry of a list not at all, a confidence outside 0 to 1 as None with an issue, a time in UTC, and an
-    alias of a type as its name.
+    None, an empty id as a fresh one, an empty entry of a list not at all, a confidence outside 0 to 1 as None with an
+    issue, a time in UTC, and a type that is an alias or another spelling of a registered one (`DecisionMade`) as that
+    one's name.
 
     Args:
         events: The events; those of a chain in its order.
@@ -27,7 +29,7 @@ def to_tags(events: Iterable[Event]) -> str:
 
 def _lines(event: Event) -> Iterator[str]:
     heads = {"type": event.type, "id": event.id, "timestamp": format_timestamp(event.timestamp)}
-    attributes = [f'{name}="{as_attribute(value)}"' for name, value in heads.items()]
+    attributes = [f'{name}="{_shielded(as_attribute(value))}"' for name, value in heads.items()]
     yield f"<event {' '.join(attributes)}>"
     yield _tag("decision", event.decision)
     if event.alternatives:
@@ -43,10 +45,10 @@ def _lines(event: Event) -> Iterator[str]:
         "stage_id": event.stage_id,
         "experiment_id": event.experiment_id,
     }
-    yield from (_tag(name, text) for name, text in optional.items() if text is not None)
+    yield from (_optional(name, text) for name, text in optional.items() if text is not None)
     if event.depends_on:
         yield "  <depends_on>"
-        yield from (f"  {_tag('id', word)}" for word in event.depends_on)
+        yield from (f"  {_optional('id', word)}" for word in event.depends_on)
         yield "  </depends_on>"
     if event.metadata:
         yield _tag("metadata", json.dumps(plain(event.metadata), ensure_ascii=True))
@@ -55,3 +57,12 @@ def _lines(event: Event) -> Iterator[str]:
 
 def _tag(name: str, text: str) -> str:
     return f"  <{name}>{as_text(text)}</{name}>"
+
+
+def _optional(name: str, text: str) -> str:
+    return f"  <{name}>{_shielded(as_text(text))}</{name}>"
+
+
+def _shielded(raw: str) -> str:
+    """Write a word such as `null` so that it is read as text and not as no value."""
+    return f"&#{ord(raw[0])};{raw[1:]}" if is_nothing(raw) else raw

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -56,7 +56,10 @@ class Condition(msgspec.Struct, frozen=True, dict=True):
         return self.compiled()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the condition as JSON values, every operator spelled out; `from_dict` reads the same one back."""
+        """Return the condition as JSON values, every operator spelled out but for lists of texts in the content.
+
+        `from_dict` reads the same one back.
+        """
         parts: list[dict[str, Any]] = []
         for step in self.steps:
             if isinstance(step, Check):
@@ -72,8 +75,18 @@ def _joined(gate: Gate, parts: list[dict[str, Any]]) -> dict[str, Any]:
     if gate.kind == "not":
         return {"not": parts[0]}
     if gate.kind == "or":
-        return {"or": parts}
+        words = [_content_word(part) for part in parts]
+        return {"or": parts} if None in words else {"content": words}
     return _merged(parts) or {"and": parts} if parts else {}
+
+
+def _content_word(part: dict[str, Any]) -> str | None:
+    """Return the text of a part that looks for one in the content; many are written as a list, as they are read."""
+    tests = part.get("content") if len(part) == 1 else None
+    if not isinstance(tests, dict):  # a list of texts already
+        return None
+    known = cast("dict[str, Any]", tests)
+    return known.get("contains") if len(known) == 1 else None
 
 
 def _merged(parts: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from crucible.errors import SpecError
 from crucible.ir import did_you_mean
 from crucible.trace.event import Event
 from crucible.trace.queries.paths import Keys, format_keys, lookup, read_keys
+from crucible.trace.queries.values import SCALARS, nearest
 from crucible.trace.vocabulary import look_of
 
 __all__ = ["BOUNDS", "CONTENT", "OPERATORS", "Field", "Getter", "Kind", "read_field"]
@@ -90,7 +91,7 @@ class Field(msgspec.Struct, frozen=True):
     keys: Keys = ()
 
     def getter(self) -> Getter:
-        """Return a function that takes the field's value out of an event; None where there is none.
+        """Return a function that takes the field's value out of an event, as JSON has it; None where there is none.
 
         Raises:
             ValueError: The field is `content`, which is two values.
@@ -100,21 +101,49 @@ class Field(msgspec.Struct, frozen=True):
         if self.kind is Kind.CATEGORY:
             return _category_of()
         if not self.keys:
-            return operator.attrgetter(self.name)
+            return _plain_getter(self.name, self.kind)
         keys = self.keys
         if len(keys) == 1 and isinstance(keys[0], str):
-            key = keys[0]
-            return lambda event: event.metadata.get(key)
-        return lambda event: lookup(event.metadata, keys)
+            return _key_getter(keys[0])
+        return lambda event: nearest(lookup(event.metadata, keys))
+
+
+def _plain_getter(name: str, kind: Kind) -> Getter:
+    get = operator.attrgetter(name)
+    if kind is Kind.MOMENT:
+        return get
+    usual = {Kind.NUMBER: float, Kind.WORDS: tuple}.get(kind, str)
+
+    def field(event: Event) -> Any:
+        value = get(event)
+        return value if value is None or (value.__class__ is usual and usual is not tuple) else nearest(value)
+
+    return field
+
+
+def _key_getter(key: str) -> Getter:
+    def field(event: Event) -> Any:
+        value = event.metadata.get(key)
+        if value is None:
+            for other in event.metadata:
+                if other.__class__ is not str:  # it may read like the key
+                    return nearest(lookup(event.metadata, (key,)))
+            return None
+        return value if value.__class__ in SCALARS else nearest(value)
+
+    return field
 
 
 def _category_of() -> Getter:
     known: dict[str, str] = {}  # the few types of a chain
 
     def category(event: Event) -> str:
-        name = known.get(event.type)
+        word: Any = event.type
+        if not isinstance(word, str):
+            return "other"
+        name = known.get(word)
         if name is None:
-            name = known[event.type] = look_of(event.type).category
+            name = known[word] = look_of(word).category
         return name
 
     return category

@@ -27,7 +27,7 @@ from crucible.trace.queries.steps import Check, Gate, Step
 
 __all__ = ["MOST_CONDITIONS", "read_condition"]
 
-MOST_CONDITIONS = 100_000
+MOST_CONDITIONS = 100_000  # tests, and gates that join them
 
 _Place: TypeAlias = tuple[Any, str] | None  # the place around, and the part that leads here
 _LONGEST_PATH = 40  # parts shown of a path
@@ -58,14 +58,14 @@ class _Reader:
         self.steps: list[Step] = []
         self.problems: list[SpecError] = []
         self._parts = 0  # parts in `steps` that no gate has joined yet
-        self._count = 0
+        self._read = 0  # mappings met, of which some hold no test
         self._around: set[int] = set()  # the mappings that are being read
         self._waiting: list[tuple[Any, ...]] = []
 
     def read(self, data: object) -> None:
         """Fill `steps` and `problems`."""
         self._waiting.append((self._condition, data, None))
-        while self._waiting and self._count <= MOST_CONDITIONS:
+        while self._waiting and len(self.steps) <= MOST_CONDITIONS and self._read <= 2 * MOST_CONDITIONS:
             act, *given = self._waiting.pop()
             act(*given)
         if self._waiting:
@@ -73,7 +73,7 @@ class _Reader:
             self.problems.append(SpecError(message, code="too_many"))
 
     def _condition(self, data: object, place: _Place) -> None:
-        self._count += 1
+        self._read += 1
         if not isinstance(data, Mapping):
             self._problem(place, f"expected a condition, a mapping of fields to tests, got {kind_of(data)}", "type")
         elif id(cast("object", data)) in self._around:
@@ -161,7 +161,6 @@ class _Reader:
             self._close("or", before)
 
     def _check(self, field: Field, operator: str, value: object, place: _Place) -> None:
-        self._count += 1
         operand, problems = read_operand(field.kind, operator, value)
         for problem in problems:
             inner = (place, problem.path) if problem.path else place

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
 from crucible.errors import SpecError
+from crucible.trace.queries.values import key_text, nearest
 
 __all__ = ["Keys", "format_keys", "lookup", "read_keys"]
 
@@ -66,16 +67,28 @@ def _format_key(key: str) -> str:
 
 
 def lookup(metadata: Any, keys: Keys) -> Any:
-    """Return the value at a path; None where there is none."""
+    """Return the value at a path; None where there is none. On the way everything is read as the nearest JSON value."""
     value = metadata
     for key in keys:
+        if not isinstance(value, Mapping | list | tuple):
+            value = nearest(value)  # a set is a list, a record an object
         if isinstance(key, str):
             if not isinstance(value, Mapping):
                 return None
-            value = cast("Mapping[str, Any]", value).get(key)
+            value = _of_key(cast("Mapping[Any, Any]", value), key)
         else:
             if not isinstance(value, list | tuple):
                 return None
             listed = cast("list[Any]", value)
             value = listed[key] if -len(listed) <= key < len(listed) else None
     return value
+
+
+def _of_key(value: Mapping[Any, Any], key: str) -> Any:
+    """Return what stands under a key, be it one that is no text but reads so, as the store keeps it."""
+    found = value.get(key)
+    if found is None and key not in value:
+        for other, inner in value.items():
+            if other.__class__ is not str and key_text(other) == key:
+                return inner
+    return found

@@ -14,6 +14,7 @@ from crucible.errors import SpecError, require
 __all__ = ["finder"]
 
 _LONGEST = 10_000  # characters of a pattern; RE2 takes seconds to refuse a megabyte of classes
+_LARGEST = 4_000  # instructions of a compiled pattern; RE2 may take a step for each of them and character of the text
 _MAX_MEM_BYTES = 8 << 20  # a pattern; past that RE2 refuses it, or matches more slowly but still in linear time
 
 
@@ -24,7 +25,8 @@ def finder(pattern: object) -> Callable[[str], bool]:
         pattern: In RE2's syntax, which is Perl's without lookaround and backreferences.
 
     Raises:
-        SpecError: It is no pattern, one that RE2 does not have, or longer than 10,000 characters.
+        SpecError: It is no pattern, one that RE2 does not have, longer than 10,000 characters, or one that compiles to
+            more than 4,000 instructions.
         MissingExtra: google-re2 is not installed.
     """
     if not isinstance(pattern, str):
@@ -44,13 +46,21 @@ def finder(pattern: object) -> Callable[[str], bool]:
     options.never_capture = True
     options.log_errors = False
     try:
-        search = re2.compile(pattern.encode(), options).search
+        compiled = re2.compile(pattern.encode(), options)
     except UnicodeEncodeError:
         raise SpecError(
             f"the pattern {pattern[:80]!r} holds half a surrogate pair, which is no text", code="pattern"
         ) from None
     except re2.error as error:
         raise SpecError(_explained(pattern, error), code="pattern") from None
+    if compiled.programsize > _LARGEST:
+        raise SpecError(
+            f"the pattern {pattern[:80]!r} compiles to {compiled.programsize:,} instructions, at most {_LARGEST:,} can "
+            "be used, since each may take a step for every character of a text; use smaller repetitions such as "
+            "{30}, or join several conditions with `and`",
+            code="pattern",
+        )
+    search = compiled.search
     return lambda text: search(text.encode("utf-8", "surrogatepass")) is not None
 
 

@@ -151,7 +151,7 @@ def search_regex(chain: Chain, pattern: str, **filters: Unpack[FilterFields]) ->
         **filters: As in `search`.
 
     Raises:
-        SpecError: The pattern is malformed, or one that cannot be matched in linear time.
+        SpecError: The pattern is malformed, one that cannot be matched in linear time, or too large.
         SpecErrors: Every filter that is unknown or has a wrong value.
         MissingExtra: google-re2 is not installed.
     """

@@ -6,7 +6,7 @@ compares, hashes, prints and pickles without recursion, however deep the conditi
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -25,6 +25,18 @@ class Check(msgspec.Struct, frozen=True):
     field: str
     operator: str
     value: Any
+
+    def __hash__(self) -> int:
+        return hash((self.field, self.operator, _hashable(self.value)))
+
+
+def _hashable(value: Any) -> Any:
+    """Return something hashable that is equal where values are; their depth is bounded."""
+    if isinstance(value, tuple):
+        return tuple(_hashable(entry) for entry in cast("tuple[Any, ...]", value))
+    if isinstance(value, dict):
+        return frozenset((key, _hashable(entry)) for key, entry in cast("dict[str, Any]", value).items())
+    return value
 
 
 class Gate(msgspec.Struct, frozen=True):

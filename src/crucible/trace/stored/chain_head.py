@@ -18,6 +18,7 @@ from crucible.store.records import StoredChain
 from crucible.store.run_rows import moment_text
 from crucible.trace.chain import Chain
 from crucible.trace.integrity.ledger import Entry, Ledger
+from crucible.trace.queries.values import nearest
 from crucible.trace.reading import read_timestamp
 from crucible.trace.stored.chain_row import event_of, exact_json, is_storable, read_exact_json, row_of
 
@@ -35,8 +36,9 @@ def head_of(chain: Chain, run_id: str | None) -> StoredChain:
     texts = {"id": chain.id, "name": chain.name, "description": chain.description}
     stored = {name: None if value is None else storable(value) for name, value in texts.items()}
     extra |= {name: value for name, value in texts.items() if stored[name] != value}
-    if not is_storable(chain.metadata):
-        extra["metadata"] = chain.metadata
+    metadata = nearest(chain.metadata)
+    if not is_storable(metadata):
+        extra["metadata"] = metadata
     return StoredChain(
         id=0,
         chain_id=storable(chain.id),
@@ -46,7 +48,7 @@ def head_of(chain: Chain, run_id: str | None) -> StoredChain:
         created_at=moment_text(chain.created_at),
         updated_at=moment_text(chain.updated_at),
         event_count=len(chain),
-        metadata_json=encode(chain.metadata),
+        metadata_json=encode(metadata),
         extra_json=exact_json(extra) if extra else None,
         integrity_json=_integrity(chain),
         archived_at=None,
@@ -82,7 +84,7 @@ def chain_of(head: StoredChain, rows: Sequence[TraceRow]) -> Chain:
         _attach_ledger(chain, head, rows)
     except StoreError as error:
         raise StoreError(f"the chain {head.chain_id} cannot be read: {error}") from error
-    except (msgspec.DecodeError, ValueError, CrucibleError, ExceptionGroup, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, TypeError, CrucibleError, ExceptionGroup, RecursionError) as error:
         raise StoreError(
             f"the chain {head.chain_id} is damaged in the store ({error}); restore a copy of the store, or delete the "
             "chain"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from crucible.store.records import StoredChain
 from crucible.store.trace_words import INDEXED_CHARACTERS, SearchTerm, fold
 from crucible.trace.event import Event
+from crucible.trace.stored.chain_row import text_of
 
 __all__ = ["ChainFilter", "ChainInfo", "Found", "Hit", "Span", "hit_of"]
 
@@ -24,8 +26,8 @@ class ChainFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         name_contains: Part of the name, in whatever case.
-        created_after: Made then or later, aware.
-        created_before: Made before, aware.
+        created_after: Made then or later; naive counts as UTC.
+        created_before: Made then or earlier; naive counts as UTC.
         min_events: At least so many events.
         max_events: At most so many.
         run_id: Of this run, by its full id.
@@ -142,13 +144,13 @@ def hit_of(chain: StoredChain, event: Event, score: float, terms: Sequence[Searc
 
 
 def _texts(event: Event) -> dict[str, str]:
-    texts = {"decision": event.decision, "reasoning": event.reasoning}
+    texts: dict[str, Any] = {"decision": event.decision, "reasoning": event.reasoning}
     texts |= {f"alternatives[{place}]": text for place, text in enumerate(event.alternatives)}
     if event.code_section is not None:
         texts["code_section"] = event.code_section
     if event.spec_reference is not None:
         texts["spec_reference"] = event.spec_reference
-    return texts
+    return {name: text if isinstance(text, str) else text_of(text) for name, text in texts.items()}
 
 
 def _joined(spans: list[Span]) -> tuple[Span, ...]:

@@ -5,9 +5,11 @@ The same on SQLite and PostgreSQL. What runs record is there, too: a run's chain
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,7 +21,7 @@ from crucible.store.trace_words import SearchWords
 from crucible.trace import notices
 from crucible.trace.chain import Chain
 from crucible.trace.stored.chain_head import chain_of, head_of, rows_of
-from crucible.trace.stored.chain_row import event_of
+from crucible.trace.stored.damage import readable, warn_of
 from crucible.trace.stored.found import ChainFilter, ChainInfo, Found, Hit, hit_of
 from crucible.trace.vocabulary import canonical_type, event_type
 
@@ -94,8 +96,7 @@ class TraceStore:
             wanted: Which of them.
             limit: At most so many; None for all.
         """
-        if limit is not None and limit < 0:
-            raise SpecError(f"limit must be 0 or more, got {limit}", path="limit", code="range")
+        _refuse_negative(limit)
         fields = msgspec.structs.asdict(wanted)
         word = fields.pop("type")
         query = ChainQuery(**fields, types=_spellings(word))
@@ -114,7 +115,8 @@ class TraceStore:
     ) -> list[Hit]:
         """Return the events of all chains that have certain words, the best first.
 
-        Case does not matter, accents do. Of very common words the latest 1,000 events are ranked.
+        Case does not matter, accents do. Of very common words the latest 1,000 events are ranked. Events that are
+        damaged in the store are left out, with a warning, unless one chain is asked for.
 
         Args:
             text: Words that must all appear, in whatever of decision, reasoning, alternatives, code and specification;
@@ -128,20 +130,22 @@ class TraceStore:
 
         Raises:
             SpecError: `limit` is out of its range.
-            StoreError: There is no such chain, or the store cannot be read or its index not be written.
+            StoreError: There is no such chain, the store cannot be read or its index not be written, or an event of the
+                one chain asked for is damaged.
         """
         if not 0 <= limit <= RANKED:
             raise SpecError(f"limit must be from 0 to {RANKED}, got {limit}", path="limit", code="range")
         words = SearchWords.parse(text)
         query = self._events_of(chain_id, run_id, archived, type=type, experiment_id=experiment_id)
-        return [
-            hit_of(found.chain, event_of(found.row), found.score, words.wanted)
-            for found in self._traces.search_events(words, query, limit)
-        ]
+        damaged: builtins.list[str] = []
+        found = readable(self._traces.search_events(words, query, limit), query, damaged)
+        hits = [hit_of(entry.chain, event, entry.score, words.wanted) for entry, event in found]
+        warn_of(damaged)
+        return hits
 
     def query(
         self,
-        condition: Condition,
+        condition: Mapping[str, Any] | Condition,
         *,
         limit: int | None = None,
         chain_id: str | None = None,
@@ -150,31 +154,42 @@ class TraceStore:
     ) -> list[Found]:
         """Return the events of all chains that fulfil a condition, chain by chain in the order in which they began.
 
-        What means the same in SQL is left to the database; the rest is decided here, event by event.
+        What means the same in SQL is left to the database; the rest is decided here, event by event. Events that are
+        damaged in the store are left out, with a `UserWarning` that says how many and names the first, unless one chain
+        is asked for.
 
         Args:
-            condition: As for a chain in memory.
+            condition: A mapping or a condition that was read already, as for a chain in memory.
             limit: At most so many; None for all.
             chain_id: Only those of this chain, archived or not, by its id or the unique beginning of it.
             run_id: Only those of this run's chains, by its full id.
             archived: True for archived chains only, None for both.
 
         Raises:
-            StoreError: There is no such chain, an event is damaged, or the store cannot be read.
+            SpecError: `limit` is less than 0.
+            SpecErrors: Every problem of the condition, with its path.
+            MissingExtra: It has a regular expression and google-re2 is not installed.
+            StoreError: There is no such chain, an event of the one chain asked for is damaged, or the store cannot be
+                read.
         """
         from crucible.trace.queries import pushdown
+        from crucible.trace.queries.condition import Condition
 
-        expression, is_exact = pushdown.where(condition)
-        matches = condition.compiled()
+        _refuse_negative(limit)
+        parsed = condition if isinstance(condition, Condition) else Condition.from_dict(condition)
+        expression, is_exact = pushdown.where(parsed)
+        matches = parsed.compiled()
         found: list[Found] = []
-        rows = self._traces.select_events(expression, self._events_of(chain_id, run_id, archived))
+        query = self._events_of(chain_id, run_id, archived)
+        rows = self._traces.select_events(expression, query)
+        damaged: builtins.list[str] = []
         with contextlib.closing(rows):
-            for entry in rows if limit != 0 else ():
-                event = event_of(entry.row)
+            for entry, event in readable(rows, query, damaged) if limit != 0 else ():
                 if (is_exact and entry.row[14] is None) or matches(event):  # 14: extra_json
                     found.append(Found(entry.chain.chain_id, event))
                     if len(found) == limit:
                         break
+        warn_of(damaged)
         return found
 
     def archive(self, chain_id: str | None = None, *, older_than: timedelta | None = None) -> list[str]:
@@ -232,6 +247,11 @@ class TraceStore:
             types=_spellings(type),
             experiment_id=None if experiment_id is None else storable(experiment_id),
         )
+
+
+def _refuse_negative(limit: int | None) -> None:
+    if limit is not None and limit < 0:
+        raise SpecError(f"limit must be 0 or more, got {limit}", path="limit", code="range")
 
 
 def _refuse_repeated(chain: Chain) -> None:
