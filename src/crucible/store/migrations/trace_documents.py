@@ -1,27 +1,35 @@
 """Carrying traces between one document an event (version 0002) and columns (version 0003), in both directions.
 
 Part of migration 0003, so not edited once released. A document that nobody of ours wrote loses nothing: what has no
-column, or is not what its column holds, is kept in `extra_json` under its key. One that is damaged costs nothing but
-itself: it becomes an event of a type of its own, with its text in `extra_json`, and that very text when it goes back.
+column, or is not what its column holds, is kept in `extra_json` under its key. A damaged one costs nothing but itself:
+it becomes an event of a type of its own. Its text, and that of one with numbers that no column holds, is kept in
+`extra_json`, too, and comes back to the letter unless somebody changed the event.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import Connection, text
 
+from crucible.store.migrations.trace_values import (
+    EPOCH,
+    FIRST_US,
+    LAST_US,
+    MICROSECOND,
+    compact_json,
+    marked,
+    microseconds,
+    plain,
+    text_of,
+    timestamp,
+)
+
 __all__ = ["as_columns", "as_documents"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_DAY_US = 24 * 60 * 60 * 1_000_000
-_FIRST_US, _LAST_US = ((end.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND for end in (datetime.min, datetime.max))
-_DAMAGED, _RAW = "damaged_document", "document_json"  # the type of such an event, and where its text is kept
+_DAMAGED, _RAW = "damaged_document", "document_json"  # the type of a damaged event, and the key of its text
 _BATCH = 5_000
 _WORDS = ("type", "decision", "reasoning")  # always there
 _MAYBE = ("code_section", "spec_reference", "parent_id", "stage_id", "experiment_id")
@@ -60,7 +68,7 @@ def as_columns(connection: Connection) -> None:
     )
     latest = text("SELECT chain, max(timestamp_us) FROM trace_events GROUP BY chain")
     for number, latest_us in connection.execute(latest).all():
-        moment = (_EPOCH + latest_us * _MICROSECOND).isoformat(timespec="microseconds")
+        moment = (EPOCH + latest_us * MICROSECOND).isoformat(timespec="microseconds")
         later = text("UPDATE trace_chains SET updated_at = :at WHERE id = :id AND updated_at < :at")
         connection.execute(later, {"id": number, "at": moment})
     _set_counter(connection, "trace_chains")
@@ -115,46 +123,48 @@ def _batches(connection: Connection, select: str) -> Iterator[list[Any]]:
 
 def _columns(row: Any, chain: int) -> dict[str, Any]:
     """Return an event's columns of its document, be it damaged."""
-    try:
-        found = json.loads(row[4])
-        if isinstance(found, dict):
-            return _sound(row, chain, cast("dict[str, Any]", found))
-    except (ValueError, OverflowError, RecursionError):  # no JSON, a number of thousands of digits, nested too deep
-        pass
     raw = row[4] if isinstance(row[4], str) else bytes(row[4]).decode("utf-8", "backslashreplace")
+    try:
+        found = json.loads(raw)
+        if isinstance(found, dict):
+            document = cast("dict[str, Any]", found)
+            mended = plain(document)
+            return _sound(row, chain, mended if mended == document else {**mended, _RAW: raw})
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, nested too deep
+        pass
     return _sound(row, chain, {"type": _DAMAGED, _RAW: raw})
 
 
 def _sound(row: Any, chain: int, document: dict[str, Any]) -> dict[str, Any]:
+    """Return an event's columns; numbers in the document are finite, and fit a double where they have a column."""
     odd = {key: value for key, value in document.items() if key not in _KNOWN}
     columns: dict[str, Any] = {"id": row[0], "chain": chain, "event_id": row[3]}
     for name in (*_WORDS, *_MAYBE):
         value = document.get(name)
         columns[name] = "" if name in _WORDS else None
         if value is not None:
-            columns[name] = _storable(value if isinstance(value, str) else json.dumps(value))
+            columns[name] = text_of(value)
             if columns[name] != value:
                 odd[name] = value
     for name in _LISTS:
         value: Any = document.get(name)
         value = [] if value is None else value
-        words = cast("list[Any]", value if isinstance(value, list) else [None])
-        fits = all(isinstance(word, str) and _storable(word) == word for word in words)
-        columns[f"{name}_json"] = _json(value if fits else [])
-        if not fits:
+        words = [text_of(word) for word in cast("list[Any]", value)] if isinstance(value, list) else []
+        columns[f"{name}_json"] = compact_json(words)
+        if words != value:
             odd[name] = value
     metadata: Any = document.get("metadata")
     metadata = {} if metadata is None else metadata
-    fits = isinstance(metadata, dict) and _is_finite(cast("dict[str, Any]", metadata))
-    columns["metadata_json"] = _json(metadata if fits else {})
-    if not fits:
+    columns["metadata_json"] = compact_json(metadata if isinstance(metadata, dict) else {})
+    if not isinstance(metadata, dict):
         odd["metadata"] = metadata
     confidence: Any = document.get("confidence")
-    columns["confidence"] = _double(confidence)
+    is_number = isinstance(confidence, int | float) and not isinstance(confidence, bool)
+    columns["confidence"] = float(confidence) if is_number else None
     if columns["confidence"] != confidence:
         odd["confidence"] = confidence
-    since = _microseconds(document.get("timestamp"))
-    columns["timestamp_us"] = 0 if since is None else min(max(since, _FIRST_US), _LAST_US)
+    since = microseconds(document.get("timestamp"))
+    columns["timestamp_us"] = 0 if since is None else min(max(since, FIRST_US), LAST_US)
     if columns["timestamp_us"] != since:
         odd["timestamp"] = document.get("timestamp")
     columns["extra_json"] = json.dumps(odd) if odd else None
@@ -171,7 +181,7 @@ def _document(row: dict[str, Any]) -> str:
     def read(name: str, empty: Any) -> Any:
         try:
             found = json.loads(row[name])
-            _json([[found]])  # as deep as it will lie in the document
+            compact_json([[found]])  # as deep as it will lie in the document
         except (TypeError, ValueError, RecursionError):
             odd[name] = row[name] if isinstance(row[name], str) else repr(row[name])
             return empty
@@ -181,11 +191,11 @@ def _document(row: dict[str, Any]) -> str:
         return empty
 
     extra: dict[str, Any] = {} if row["extra_json"] is None else read("extra_json", {})
-    if row["type"] == _DAMAGED and extra.keys() == {_RAW} and isinstance(extra[_RAW], str):
+    if isinstance(extra.get(_RAW), str) and _is_of(row, extra[_RAW]):
         return extra[_RAW]
     document: dict[str, Any] = {
         "id": row["event_id"],
-        "timestamp": _timestamp(row["timestamp_us"]),
+        "timestamp": timestamp(row["timestamp_us"]),
         **{name: row[name] for name in _WORDS},
         "alternatives": read("alternatives_json", []),
         "confidence": row["confidence"],
@@ -197,66 +207,25 @@ def _document(row: dict[str, Any]) -> str:
         "stage_id": row["stage_id"],
         "experiment_id": row["experiment_id"],
     }
-    return _json(document | odd | extra)
+    return compact_json(marked(document | odd | extra))
 
 
-def _json(value: Any) -> str:
-    return json.dumps(_encodable(value), ensure_ascii=False, separators=(",", ":"))
+def _is_of(row: dict[str, Any], raw: str) -> bool:
+    """Return whether a row still says what was read out of this document."""
+    first = _columns((row["id"], None, None, row["event_id"], raw), row["chain"])
 
+    def read(columns: dict[str, Any], name: str) -> Any:
+        if not name.endswith("_json"):
+            return columns[name]
+        found = json.loads(columns[name])
+        if name == "extra_json":
+            found.pop("timestamp", None)  # events that were read and saved do not have it any more
+        return found
 
-def _encodable(value: Any) -> Any:
-    match value:
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode()
-        case dict():
-            return {_encodable(key): _encodable(inner) for key, inner in cast("dict[str, Any]", value).items()}
-        case list():
-            return [_encodable(inner) for inner in cast("list[Any]", value)]
-        case _:
-            return value
-
-
-def _storable(value: str) -> str:
-    return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-
-
-def _is_finite(value: dict[str, Any]) -> bool:
-    """Return whether JSON can carry the value: a reader may have made an infinity of a number that is too large."""
     try:
-        json.dumps(value, allow_nan=False)
-    except ValueError:
+        return all(read(row, name) == read(first, name) for name in _COLUMNS)
+    except (TypeError, ValueError, RecursionError):
         return False
-    return True
-
-
-def _double(value: Any) -> float | None:
-    """Return the number that a column can hold; None for any other value."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
-
-
-def _microseconds(value: Any) -> int | None:
-    """Return the time since 1970, which may lie up to a day outside of the years that UTC has."""
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except (ValueError, OverflowError):
-        return None
-    aware = moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment
-    return (aware - _EPOCH) // _MICROSECOND
-
-
-def _timestamp(since: int) -> str:
-    """Return a time in UTC; one outside of its years in the farthest zone, or as the last that there is."""
-    shift = _DAY_US - 60_000_000 if since < _FIRST_US else 60_000_000 - _DAY_US if since > _LAST_US else 0
-    local = min(max(since + shift, _FIRST_US), _LAST_US)
-    zone = "Z" if not shift else "+23:59" if shift > 0 else "-23:59"
-    return (_EPOCH.replace(tzinfo=None) + local * _MICROSECOND).isoformat(timespec="microseconds") + zone
 
 
 def _set_counter(connection: Connection, table: str) -> None:
