@@ -438,3 +438,17 @@ def test_a_trace_that_is_not_kept_is_not_sealed(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(PASSWORD, "secret")
         assert TraceTerms.of({"sign_with": key}).is_sealed
+
+
+def test_a_run_that_was_cancelled_for_want_of_a_record_failed(
+    store: Store, record: Callable[..., RunRecording]
+) -> None:
+    """Nobody asked it to stop: it stands as failed, with what could not be written."""
+    recording = record()
+    recording.run_started(RUN)
+    recording._fail(StoreError("the disk is full"))
+    recording.run_finished("r", "cancelled", None)
+    run = store.runs.run("r")
+    assert run.status == "failed"
+    assert run.failure is not None
+    assert "the disk is full" in run.failure.message

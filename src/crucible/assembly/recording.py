@@ -125,6 +125,8 @@ class RunRecording:
             self._raise_if_missed()
         finally:
             self._heartbeat.stop()  # the lease lasts long enough for what is left
+            if self._failure is not None and status == "cancelled":  # by us, because nothing could be kept any more
+                status, failure = "failed", failure_of(self._failure)
             self._store.runs.run_finished(run_id, status, failure)
 
     def close(self) -> None:

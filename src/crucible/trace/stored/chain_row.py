@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -95,8 +96,8 @@ def _column(name: str, value: Any) -> Any:
     if name in _LISTS:
         return [text_of(word) for word in value]
     if name == "confidence":
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        return float(value) if is_number else None
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(value) if is_number and abs(value) <= sys.float_info.max else None  # false for NaN, too
     return None if value is None and name in _MAYBE else text_of(value)
 
 
