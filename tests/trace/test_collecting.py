@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from crucible import events
+from crucible.ir import BackendRef, Experiment, StageDef
+from crucible.pipeline import Context, Registry, Runner, StageOptions, check_cancelled
+from crucible.pipeline import stage as as_stage
 from crucible.trace import Chain, Collector, narration
 from crucible.trace.collecting import collect
 from crucible.trace.collecting.scribe import is_heard
@@ -315,3 +323,228 @@ def test_threads_and_several_collectors() -> None:
         parent = chain.parent(event.id)
         assert parent is not None
         assert parent.stage_id == event.stage_id
+
+
+def carried(workspace: Path, functions: list[Any], *entries: dict[str, Any]) -> tuple[Chain, Any]:
+    """Run a pipeline of functions as stages, and return what was collected and what the runner says."""
+    registry = Registry(*(as_stage(function.__name__)(function) for function in functions), installed=False)
+    pipeline = tuple(StageDef.read(entry) for entry in entries)
+    with collect() as chain:
+        result = Runner(registry).run(
+            Experiment(id="e", backend=BackendRef(id="local"), pipeline=pipeline), workspace=workspace
+        )
+    return chain, result
+
+
+def rests_on(chain: Chain) -> tuple[str, str, list[str]]:
+    """Return decision and reasoning of the last event, and the decisions that it rests on."""
+    last = chain[-1]
+    return last.decision, last.reasoning, [event.decision for event in chain.rests_on(last.id)]
+
+
+def test_a_branch_that_failed_is_the_cause_not_one_that_was_stopped(tmp_path: Path) -> None:
+    """Of parallel branches, the one whose error ended the run is the cause, though others end later because of it."""
+    is_running = threading.Event()
+
+    def boom(context: Context, options: StageOptions) -> Context:
+        """Fail once the other one runs."""
+        assert is_running.wait(10)
+        raise ValueError("broken glass")
+
+    def slow(context: Context, options: StageOptions) -> Context:
+        """Run until it is stopped."""
+        is_running.set()
+        while True:
+            check_cancelled()
+            time.sleep(0.001)
+
+    branches = ({"name": name, "needs": [], "id": name} for name in ("boom", "slow"))
+    chain, result = carried(tmp_path, [boom, slow], *branches)
+    assert result.failure.type == "ValueError"
+    assert chain[-2].decision == "Stage slow cancelled"
+    assert rests_on(chain) == ("Pipeline failed", "Stage boom failed", ["Stage boom failed"])
+    assert chain[-1].metadata["error_type"] == "ValueError"
+
+
+@pytest.mark.parametrize("message", ["disk full", "gpu lost"])
+def test_an_attempt_that_is_over_is_no_cause(tmp_path: Path, message: str) -> None:
+    """What failed in the first attempt is not what the second, which failed otherwise or alike, rests on."""
+    attempts: list[int] = []
+
+    def tune(context: Context, options: StageOptions) -> Context:
+        """Fail in a training, then before it."""
+        attempts.append(1)
+        if len(attempts) == 1:
+            with events.span("crucible_train.training", {"model": "m"}):
+                raise OSError("gpu lost")
+        raise OSError(message)
+
+    chain, result = carried(tmp_path, [tune], {"name": "tune", "retry": {"attempts": 2, "wait_initial_s": 0.0}})
+    assert (len(attempts), result.failure.message) == (2, message)
+    (failed,) = [event for event in chain if event.decision == "Stage tune failed"]
+    assert failed.depends_on == ()
+    assert rests_on(chain) == ("Pipeline failed", "Stage tune failed", ["Stage tune failed"])
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, asyncio.CancelledError])
+def test_a_stage_that_was_passed_over_does_not_fail_a_pipeline_that_was_stopped(stop: type[BaseException]) -> None:
+    """A pipeline stopped after a tolerated failure is told as stopped, and rests on what was stopped inside, if any."""
+
+    def carry(is_inside: bool) -> None:
+        with events.span("crucible_framework.pipeline", {"stages": 2}):
+            with pytest.raises(ValueError), events.span("crucible_framework.stage", {"stage": "boom"}):
+                raise ValueError("broken glass")
+            if is_inside:
+                with events.span("crucible_framework.stage", {"stage": "last"}):
+                    raise stop
+            raise stop
+
+    for is_inside in (False, True):
+        with collect() as chain, pytest.raises(stop):
+            carry(is_inside)
+        expected = ["Stage last cancelled"] if is_inside else []
+        assert rests_on(chain) == ("Pipeline cancelled", "Somebody asked the run to stop", expected)
+        assert chain[-1].metadata["error_type"] == stop.__name__
+
+
+def test_errors_are_followed_through_what_was_raised_from_them() -> None:
+    """A failure rests on what it was raised from, and on a member of its group; on nothing that was only caught."""
+
+    def fails(how: str) -> None:
+        with events.span("crucible_framework.stage", {"stage": "s"}):
+            try:
+                with events.span("crucible_train.training", {"model": "m"}):
+                    raise ValueError("deep")
+            except ValueError as error:
+                if how == "from":
+                    raise RuntimeError("outer") from error
+                if how == "group":
+                    raise ExceptionGroup("several", [KeyError("x"), error]) from None
+            raise OSError("disk full")
+
+    for how, expected in {"from": ["Training of m failed"], "group": ["Training of m failed"], "caught": []}.items():
+        with collect() as chain, pytest.raises((RuntimeError, ExceptionGroup, OSError)):
+            fails(how)
+        assert rests_on(chain)[2] == expected
+
+
+def test_trainings_side_by_side_outside_of_runs_are_roots() -> None:
+    """Tasks and threads that have nothing to do with each other do not hang on each other; nor do decisions beside."""
+
+    async def tune(model: str) -> None:
+        with events.span("crucible_train.training", {"model": model}):
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    async def all_at_once() -> None:
+        await asyncio.gather(tune("A"), tune("B"), tune("C"))
+
+    for run_id in (None, "r"):
+        outer = events.span("crucible_train.training", {"model": "outer"})
+        with collect() as chain, events.scope(run_id=run_id), outer, events.scope(span_id=None):
+            asyncio.run(all_at_once())
+            events.decision("unrelated", "no span around it")
+        assert [event.decision for event in chain.roots()] == [
+            "Training of outer started",
+            *(f"Training of {model} started" for model in "ABC"),
+            "unrelated",
+        ]
+
+
+def test_a_pipeline_hangs_on_nothing_but_a_span() -> None:
+    """A second pipeline of one run, outside the spans of the first, is a root."""
+    first, second = (events.span("crucible_framework.pipeline", {"stages": 1}) for _ in range(2))
+    with collect() as chain, events.scope(run_id="r"), first, events.scope(span_id=None), second:
+        pass
+    assert [event.decision for event in chain.roots()] == ["Pipeline started"] * 2
+
+
+def test_of_stages_with_one_name_the_place_decides() -> None:
+    """What a thread tells in the scope of the second of two entries of one name hangs on that."""
+    pipeline, first, second = (events.span(f"crucible_framework.{name}") for name in ("pipeline", "stage", "stage"))
+    with (
+        collect() as chain,
+        events.scope(run_id="r"),
+        pipeline,
+        events.scope(stage="s", stage_index=0),
+        first,
+        events.scope(stage_index=1),
+        second,
+        events.scope(span_id=None),
+    ):
+        events.decision("of the second", "b")
+        with events.scope(stage_index=None):
+            events.decision("of the first that has the name", "b")
+    assert chain.parent(chain[3].id) is chain[2]
+    assert chain.parent(chain[4].id) is chain[1]
+
+
+def test_what_is_inside_is_followed_only_where_it_is_told() -> None:
+    """The many decisions inside a span that rests on nothing are not kept for its end; those inside a vote are."""
+    with Collector(None) as collector:
+        for span in ("crucible_data.evaluation", "ensemble.prediction"):
+            with events.span(span):
+                events.decision("a", "b")
+                frames = [frame for frame in collector._scribe._frames.values() if frame is not None]
+                assert [frame.inside for frame in frames] == [
+                    None if span.startswith("cruc") else [collector.chain[-1].id]
+                ]
+    assert [len(event.depends_on) for event in collector.chain] == [0, 0, 0, 1]
+
+
+def test_tokens_of_any_kind_are_summed_up_and_none_are_made_up() -> None:
+    """Numbers of arrays and whole floats count; what nobody gave has no key, and NaN is not added."""
+    with collect() as chain:
+        with events.span("crucible_train.training"):
+            for tokens in (np.int64(128), 128.0, np.float32(2), float("nan"), True, None, "9"):
+                events.emit("crucible_train.batch.stop", {"step": 1, "loss": 0.5, "tokens": tokens})
+        with events.span("crucible_train.training"):
+            events.emit("crucible_train.batch.stop", {"step": 1, "loss": 0.5})
+            events.emit("req_llm.request.stop", {"prompts": 2})
+    assert chain[1].metadata["batches"]["tokens"] == 258
+    assert type(chain[1].metadata["batches"]["tokens"]) is int
+    assert "tokens" not in chain[3].metadata["batches"]
+    assert chain[3].metadata["requests"] == {"count": 1, "failed": 0, "models": {"(unnamed)": 1}, "prompts": 2}
+
+
+def test_collectors_that_stop_or_restart_meanwhile_take_nothing_twice() -> None:
+    """Of collectors on one chain, one that stops or starts again while an event is told leaves it told once."""
+    for restarts in (False, True):
+        chain = Chain("c")
+        first = Collector(None, chain=chain).start()
+
+        def meddle(_event: events.Event, first: Collector = first, restarts: bool = restarts) -> None:
+            first.stop()
+            if restarts:
+                first.start()
+
+        events.attach("meddle", "*", meddle)
+        second = Collector(None, chain=chain).start()
+        for number in range(3000 if restarts else 2):
+            events.decision(f"{number}", "b")
+        events.detach("meddle")
+        first.stop()
+        second.stop()
+        assert [event.decision for event in chain] == [str(number) for number in range(len(chain))]
+        assert len(chain) == (3000 if restarts else 2)
+
+
+def test_runs_that_are_over_leave_nothing_behind() -> None:
+    """A collector of all runs keeps nothing of those that have ended."""
+    with Collector(None) as collector:
+        for number in range(20):
+            with events.scope(run_id=f"r{number}"), events.span("crucible_framework.pipeline", {"stages": 1}):
+                pass
+        scribe = collector._scribe
+        assert (scribe._of_stages, scribe._places, scribe.open_spans) == ({}, {}, 0)
+
+
+def test_an_error_that_cannot_be_changed_passes_through() -> None:
+    """A block that is collected lets a frozen error through as it is."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Frozen(Exception):
+        code: int
+
+    with pytest.raises(Frozen), collect():
+        raise Frozen(3)

@@ -137,6 +137,19 @@ def test_cycles_do_not_hang() -> None:
     assert merged.metadata["merged"]["cycles"][0]["events"] == 5000
 
 
+def test_a_cycle_waits_as_one() -> None:
+    """Events in a cycle come after all that any of them rests on, and still in the order of time."""
+    odd = chain("odd", event("a", 0, "b", "x"), event("b", 1, "a"), event("c", 3), event("x", 2))
+    assert ids(merge([odd])) == ["x", "a", "b", "c"]
+
+
+def test_parts_of_one_chain() -> None:
+    """Two parts of one chain, whose places and ids clash, merge to one order, whichever comes first."""
+    whole = chain("x", *(event(f"e{number}", 0) for number in range(4)))
+    first, second = (whole.filter(lambda each, part=part: each.id in part) for part in ({"e0", "e1"}, {"e2", "e3"}))
+    assert ids(merge([first, second])) == ids(merge([second, first])) == ["e0", "e2", "e1", "e3"]
+
+
 def test_long_way_back() -> None:
     """A chain in which every event waits for the next is turned round, without recursion."""
     backwards = chain("b", *(event(f"e{number}", number, f"e{number + 1}") for number in range(5000)))
@@ -230,4 +243,5 @@ def test_every_link_points_back_but_in_cycles(world: list[Chain]) -> None:
                 in_one_knot = target in knot_of and knot_of[target] == knot_of.get(each.id)
                 assert in_one_knot or place[target] < place[each.id]
     for knot in knots:
+        assert sorted(knot, key=lambda each: place[each.id]) == knot
         assert [each.timestamp for each in knot] == sorted(each.timestamp for each in knot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dataclasses
 import functools
 import threading
 from collections.abc import AsyncGenerator, Generator
@@ -483,3 +484,178 @@ def test_what_is_inside_inherits_stage_and_experiment() -> None:
     assert own.stage_id == "mine"
     assert {event.experiment_id for event in chain} == {"e"}
     assert [event.stage_id for event in chain].count("fit") == len(chain) - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    """An error that refuses to be changed."""
+
+    code: int
+
+
+def test_errors_that_cannot_be_changed_go_on_as_they_are(chain: Chain) -> None:
+    """An error that refuses notes and attributes leaves blocks, generators and a full chain as itself."""
+
+    @traced_stage(chain, "steps")
+    def steps() -> Generator[int]:
+        yield 1
+        raise Frozen(3)
+
+    @traced_stage(chain, "async steps")
+    async def async_steps() -> AsyncGenerator[int]:
+        yield 1
+        raise Frozen(3)
+
+    async def consume() -> None:
+        async for _ in async_steps():
+            pass
+
+    with pytest.raises(Frozen), traced_training(chain), traced_stage(chain, "s"):
+        raise Frozen(3)
+    with pytest.raises(Frozen):
+        list(steps())
+    with pytest.raises(Frozen):
+        asyncio.run(consume())
+    with pytest.raises(Frozen), traced_stage(Full(1), "s"):
+        raise Frozen(3)
+    assert {event.metadata["error_type"] for event in chain.by_type("stage_failed")} == {"Frozen"}
+    assert enclosing(chain) is None
+
+
+async def work(chain: Chain, fails: bool) -> int:
+    """Work inside a block, or fail."""
+    await asyncio.sleep(0)
+    assert enclosing(chain) is not None
+    if fails:
+        raise ValueError("late")
+    return 7
+
+
+class Waiting:
+    """Something to await that is no coroutine."""
+
+    def __init__(self, chain: Chain, fails: bool) -> None:
+        self._given = chain, fails
+
+    def __await__(self) -> Generator[Any, Any, int]:
+        return work(*self._given).__await__()
+
+
+class Worker:
+    """Something to call that is no function."""
+
+    async def __call__(self, chain: Chain, fails: bool) -> int:
+        """Call `work`."""
+        return await work(chain, fails)
+
+
+def to_be_awaited(chain: Chain) -> list[Any]:
+    """Return traced functions whose calls are over only when what they return is."""
+
+    class Methods:
+        @traced_stage(chain, "static")
+        @staticmethod
+        async def static(chain: Chain, fails: bool) -> int:
+            """Call `work`."""
+            return await work(chain, fails)
+
+    @functools.wraps(work)
+    def wrapper(chain: Chain, fails: bool) -> Any:
+        return work(chain, fails)
+
+    def task(chain: Chain, fails: bool) -> Any:
+        return asyncio.get_running_loop().create_task(work(chain, fails))
+
+    def waiting(chain: Chain, fails: bool) -> Any:
+        return Waiting(chain, fails)
+
+    assert asyncio.iscoroutinefunction(Methods.static)
+    assert Methods.static.__doc__ == "Call `work`."
+    plain = [wrapper, functools.partial(Worker()), waiting, task]
+    return [Methods.static, Methods().static, *(traced_stage(chain, "plain")(each) for each in plain)]
+
+
+def test_calls_that_return_what_is_to_be_awaited(chain: Chain) -> None:
+    """A static method, a wrapper, a partial call, a task or any awaitable: over when it is, failed when it fails."""
+
+    async def main(call: Any, fails: bool) -> int:
+        before = len(chain)
+        made = call(chain, fails)
+        assert {event.type for event in chain.since(before)} <= {"stage_started"}
+        assert enclosing(chain) is None
+        return await made
+
+    calls = to_be_awaited(chain)
+    for call in calls:
+        assert asyncio.run(main(call, False)) == 7
+    assert len(chain.by_type("stage_failed")) == 0
+    for call in calls:
+        with pytest.raises(ValueError, match="late"):
+            asyncio.run(main(call, True))
+    assert len(chain.by_type("stage_failed")) == len(chain.by_type("stage_completed")) == len(calls)
+    assert enclosing(chain) is None
+
+
+def test_a_task_that_is_returned_stays_itself(chain: Chain) -> None:
+    """A returned task can be cancelled, which is told; what can be entered, too, is handed on untouched."""
+
+    class Session:
+        def __await__(self) -> Generator[Any, Any, Session]:
+            yield from asyncio.sleep(0).__await__()
+            return self
+
+        async def __aenter__(self) -> Session:
+            return self
+
+        async def __aexit__(self, *error: object) -> None:
+            pass
+
+    start = traced_stage(chain, "task")(lambda: asyncio.get_running_loop().create_task(asyncio.sleep(9)))
+
+    def opened() -> Session:
+        return Session()
+
+    async def main() -> None:
+        task = start()
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with traced_stage(chain, "session")(opened)() as session:
+            assert isinstance(session, Session)
+
+    asyncio.run(main())
+    assert [event.decision for event in chain] == [
+        "Stage task started",
+        "Stage task cancelled",
+        "Stage session started",
+        "Stage session completed",
+    ]
+
+
+def test_a_group_of_errors_rests_on_all_that_failed_inside(chain: Chain) -> None:
+    """A block that several tasks failed rests on each of them, also where groups are in groups."""
+
+    async def bad(name: str) -> None:
+        with traced_stage(chain, name):
+            await asyncio.sleep(0)
+            raise ValueError(name)
+
+    async def several(*names: str) -> None:
+        async with asyncio.TaskGroup() as group:
+            for name in names:
+                group.create_task(bad(name))
+
+    async def main() -> None:
+        async with traced_training(chain, "m"):
+            with traced_stage(chain, "caught"), pytest.raises(ValueError):
+                await bad("other")
+            async with asyncio.TaskGroup() as group:
+                group.create_task(several("a", "b"))
+                group.create_task(bad("c"))
+
+    with pytest.raises(ExceptionGroup):
+        asyncio.run(main())
+    causes = {event.decision for event in chain.rests_on(chain[-1].id)}
+    assert "Stage c failed" in causes
+    assert causes == {event.decision for event in chain.by_type("stage_failed")} - {"Stage other failed"}

@@ -7,6 +7,7 @@ import enum
 import inspect
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -502,6 +503,31 @@ def test_the_history_of_a_training() -> None:
     assert from_training_metrics(history[:1], per="step")[1].type == "batch_processed"
     both = from_training_metrics([{"step": 10, "epoch": 1}, {"step": 20, "epoch": 2}])
     assert [event.type for event in both[1:3]] == ["epoch_completed"] * 2
+
+
+def test_epochs_that_come_more_than_once() -> None:
+    """Rows of one epoch are one epoch; the rows of several ranks, whose epochs come again, are steps."""
+    halves = from_training_metrics([{"epoch": 1, "train_loss": 1.0}, {"epoch": 1, "val_loss": 2.0}])
+    assert [event.type for event in halves[1:3]] == ["epoch_completed"] * 2
+    assert halves[3].metadata == {"total_epochs": 1}
+    assert halves[3].reasoning == "1 epoch was recorded"
+    ranks = from_training_metrics(
+        [{"epoch": number, "step": number, "rank": rank, "loss": 0.5} for rank in (0, 1) for number in (1, 2)]
+    )
+    assert [event.type for event in ranks[1:5]] == ["batch_processed"] * 4
+    assert [event.metadata["epoch"] for event in ranks[1:5]] == [1, 2, 1, 2]
+    assert ranks[5].metadata == {"final_loss": 0.5}
+    resumed = from_training_metrics([{"epoch": 11, "loss": 1.0}, {"epoch": 12, "loss": 0.5}])
+    assert resumed[3].metadata["total_epochs"] == 2
+
+
+def test_rows_of_arrays() -> None:
+    """Numbers in arrays of one element are the epoch, the step and the final loss."""
+    rows = [{"epoch": np.array(1), "step": np.int64(5), "loss": np.array(0.5), "accuracy": np.float32(0.25)}]
+    epoch, completed = from_training_metrics(rows)[1:]
+    assert epoch.metadata["epoch"] == 1
+    assert completed.metadata == {"final_loss": 0.5, "final_accuracy": 0.25, "total_epochs": 1}
+    assert from_training_metrics([{"epoch": 1, "loss": Decimal("0.5")}])[-1].metadata["final_loss"] == 0.5
 
 
 @pytest.mark.parametrize("epoch", [1.5, "one", True, float("nan"), [1], "9" * 5000])

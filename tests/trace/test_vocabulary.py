@@ -141,3 +141,12 @@ def test_what_crucible_says_is_registered() -> None:
     words = [key.value.value for call in calls for key in call.keywords if key.arg == "type"]  # type: ignore[attr-defined]
     assert len(words) >= 5
     assert [word for word in words if event_type(word) is None] == []
+
+
+def test_aliases_that_are_one_word_are_refused() -> None:
+    """A string is no list of aliases, and registers none of its letters."""
+    with pytest.raises(SpecError, match=r"\['qvw'\]") as caught:
+        register_event_type("mine_too", category="mine", meaning="Mine.", aliases="qvw")
+    assert caught.value.code == "type"
+    assert event_type("q") is None
+    assert event_type("mine_too") is None

@@ -84,8 +84,11 @@ def register_event_type(
         fill: `#rrggbb` in lower case, for surfaces; None is the category's.
 
     Raises:
-        SpecError: A name, code or colour is malformed, or already stands for something else.
+        SpecError: A name, code or colour is malformed, or already stands for something else; or `aliases` is one
+            word instead of a list.
     """
+    if isinstance(aliases, str):
+        raise SpecError(f"aliases must be a list of words, such as [{aliases!r}], got {aliases!r}", code="type")
     own_color, own_fill = COLORS.get(category, UNKNOWN_COLORS)
     global _types, _canonical  # noqa: PLW0603  # copy on write: readers need no lock
     with _lock:

@@ -63,7 +63,7 @@ class Collector:
         with self._lock:
             if not self._is_started:
                 self._missed_before = self.missed
-                self._scribe.collectors.append(self)
+                self._scribe.listeners.start()
                 events.attach(self._handler_id, "*", self._hear, run_id=self._run_id)
             self._is_started = True
         return self
@@ -75,10 +75,8 @@ class Collector:
         """
         with self._lock:
             events.detach(self._handler_id)
-            if self._is_started:
-                self._scribe.collectors.remove(self)
-                if not self._scribe.collectors:
-                    self._scribe.forget()
+            if self._is_started and self._scribe.listeners.stop():
+                self._scribe.forget()
             self._is_started = False
 
     def __enter__(self) -> Self:
@@ -102,10 +100,6 @@ class Collector:
         with self._lock:
             if not self._is_started:  # emitted while another thread stopped the collector
                 return
-            others = self._scribe.collectors
-            if others[0] is self or next(each for each in others if each.wants(event)) is self:
-                self._scribe.hear(event, resumed=self._resumed)
-
-    def wants(self, event: events.Event) -> bool:
-        """Return whether this collector listens to the run of an event."""
-        return self._run_id is None or event.scope.run_id == self._run_id
+            scribe = self._scribe
+            if scribe.listeners.is_alone or scribe.listeners.takes(event):
+                scribe.hear(event, resumed=self._resumed)

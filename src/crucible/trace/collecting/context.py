@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 from crucible.trace.chain import Chain
 from crucible.trace.collecting.collector import Collector
@@ -11,8 +11,29 @@ from crucible.trace.collecting.collector import Collector
 __all__ = ["collect"]
 
 
-@contextlib.contextmanager
-def collect(name: str = "Collected", *, run_id: str | None = None, chain: Chain | None = None) -> Generator[Chain]:
+class _Collecting:
+    """A block that is collected; a class, because a generator sets attributes of errors, which some refuse."""
+
+    __slots__ = ("_chain", "_collector", "_name", "_run_id")
+
+    def __init__(self, name: str, run_id: str | None, chain: Chain | None) -> None:
+        self._name = name
+        self._run_id = run_id
+        self._chain = chain
+
+    def __enter__(self) -> Chain:
+        self._collector = Collector(self._run_id, self._name, chain=self._chain).start()
+        return self._collector.chain
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._collector.stop()
+
+
+def collect(
+    name: str = "Collected", *, run_id: str | None = None, chain: Chain | None = None
+) -> AbstractContextManager[Chain, None]:
     """Keep a chain of what the bus tells for the time of a block.
 
     `with collect("night run") as chain: …`
@@ -40,5 +61,4 @@ def collect(name: str = "Collected", *, run_id: str | None = None, chain: Chain 
         run_id: Listen to this run alone; None for everything on the bus.
         chain: Add to this chain instead of a new one.
     """
-    with Collector(run_id, name, chain=chain) as collector:
-        yield collector.chain
+    return _Collecting(name, run_id, chain)

@@ -14,6 +14,8 @@ from typing import Any, Literal, cast
 from crucible import events
 from crucible.trace import narration
 from crucible.trace.chain import Chain
+from crucible.trace.collecting.failing import Failures
+from crucible.trace.collecting.listeners import Listeners
 from crucible.trace.collecting.sums import SUMMED, Sums
 from crucible.trace.event import Event, new_id
 from crucible.trace.vocabulary import canonical_type
@@ -46,7 +48,7 @@ def is_heard(event: events.Event) -> bool:
 class _Frame:
     """An open span that will be told of, and what happened in it so far."""
 
-    __slots__ = ("event_id", "failed_inside", "inside", "is_told", "outer", "scope", "sums")
+    __slots__ = ("event_id", "failures", "inside", "is_told", "outer", "scope", "sums")
 
     def __init__(self, event_id: str | None, outer: _Frame | None, scope: events.Scope, *, is_told: bool) -> None:
         self.event_id = event_id  # what encloses those inside: its own opening event, or the one around
@@ -54,8 +56,8 @@ class _Frame:
         self.scope = scope
         self.is_told = is_told  # its opening is in the chain
         self.sums: Sums | None = None  # made by the first that is summed up
-        self.inside: tuple[str, ...] = ()  # what its end rests on
-        self.failed_inside: Event | None = None
+        self.inside: list[str] | None = None  # what its end rests on, if that is followed
+        self.failures: Failures | None = None  # made by the first span inside that fails
 
 
 class Scribe:
@@ -69,9 +71,9 @@ class Scribe:
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
-        self.collectors: list[Any] = []  # those that listen for it, in order of starting
+        self.listeners = Listeners()
         self._frames: dict[str, _Frame | None] = {}  # by open span; None: nothing told is around it
-        self._told: dict[str, _Frame] = {}  # those of which the opening is told, in order of opening
+        self._places: dict[str, _Frame] = {}  # open pipelines and stages of runs, in order of opening
         self._loose: dict[str | None, Sums] = {}  # by run: what was summed up with nothing around it
         self._of_stages: dict[str | None, int] = {}  # by run
 
@@ -102,7 +104,9 @@ class Scribe:
             around = self._around(event)
             if span_id is not None:
                 event_id = None if around is None else around.event_id
-                self._frames[span_id] = _Frame(event_id, around, event.scope, is_told=False)
+                frame = self._frames[span_id] = _Frame(event_id, around, event.scope, is_told=False)
+                if name.removesuffix(".start") in narration.FOLLOWED:
+                    frame.inside = []
         else:
             self._take(role, event, None if span_id is None else self._frames.pop(span_id, None))
 
@@ -124,7 +128,7 @@ class Scribe:
                 self._tell_left(frame.sums, frame.scope, frame)
         for run_id, sums in self._loose.items():
             self._tell_left(sums, events.Scope(run_id=run_id), None)
-        self._frames, self._told, self._loose, self._of_stages = {}, {}, {}, {}
+        self._frames, self._places, self._loose, self._of_stages = {}, {}, {}, {}
 
     def _tell_left(self, sums: Sums, scope: events.Scope, parent: _Frame | None) -> None:
         for name, values in sums.summary().items():
@@ -133,7 +137,7 @@ class Scribe:
 
     def _open(self, event: events.Event, *, resumed: bool) -> None:
         span, run_id, span_id = event.name.removesuffix(".start"), event.scope.run_id, event.span_id
-        around = self._around(event)
+        around = self._around(event, is_root=span == narration.PIPELINE)
         if span == narration.PIPELINE:
             stages = event.metadata.get("stages")
             if isinstance(stages, int):
@@ -141,8 +145,9 @@ class Scribe:
         words = narration.opening(span, event, resumed=resumed, of_stages=self._of_stages.get(run_id))
         added = self._add(event, words, around)
         if span_id is not None:
-            frame = self._told[span_id] = _Frame(added.id, around, event.scope, is_told=True)
-            self._frames[span_id] = frame
+            frame = self._frames[span_id] = _Frame(added.id, around, event.scope, is_told=True)
+            if run_id is not None and span in narration.PLACES:
+                self._places[span_id] = frame
 
     def _sum(self, event: events.Event) -> None:
         """Sum an event up: calls of samplers on the nearest event to come, the others on the nearest that is told."""
@@ -154,20 +159,22 @@ class Scribe:
     def _end(self, event: events.Event, frame: _Frame | None) -> None:
         """Tell that a span closed of which both ends are told."""
         span, _, end = event.name.rpartition(".")
-        around = self._around(event)
+        around = self._around(event, is_root=span == narration.PIPELINE)
         summary: dict[str, Any] = {}
-        inside, cause = None, None
+        inside: Event | None = None
         if frame is not None:
-            self._told.pop(cast("str", event.span_id), None)
+            self._places.pop(cast("str", event.span_id), None)
             summary = frame.sums.summary() if frame.sums else {}
-            inside = frame.failed_inside if end == "exception" else None
-        if inside is not None and span == narration.PIPELINE:
-            cause = inside.decision  # what unwinds the pipeline is the runner's own signal, not the error
-            summary["error_type"] = inside.metadata.get("error_type")
+            if end == "exception" and frame.failures is not None:
+                inside = frame.failures.cause_of(event)
+        if span == narration.PIPELINE:
+            self._of_stages.pop(event.scope.run_id, None)
+        cause = inside.decision if inside is not None and span == narration.PIPELINE else None
         words = narration.ending(span, event, summary, cause=cause)
         added = self._add(event, words, frame or around, depends_on=(inside.id,) if inside else ())
         if end == "exception" and (told := _told_one(around)) is not None:
-            told.failed_inside = added
+            told.failures = told.failures or Failures()
+            told.failures.take(event, added)
 
     def _tell(self, event: events.Event, frame: _Frame | None) -> None:
         """Tell a single event, or the end of a span of which only that is told."""
@@ -177,21 +184,34 @@ class Scribe:
         if frame is not None and not frame.is_told:
             if frame.sums is not None:
                 words.metadata.update(frame.sums.summary())
-            rests_on = frame.inside if event.name.rpartition(".")[0] in narration.FOLLOWED else ()
+            rests_on = tuple(frame.inside or ())
         added = self._add(event, words, around, depends_on=rests_on)
-        if around is not None and not around.is_told:
-            around.inside = (*around.inside, added.id)
+        if around is None:
+            return
+        if around.inside is not None:
+            around.inside.append(added.id)
+        if event.name == narration.RETRY and (told := _told_one(around)) is not None:
+            told.failures = None  # of the attempt that is over
 
-    def _around(self, event: events.Event) -> _Frame | None:
-        """Return what encloses an event of the bus: by span, else by stage, else the outermost of its run."""
+    def _around(self, event: events.Event, *, is_root: bool = False) -> _Frame | None:
+        """Return what encloses an event of the bus: by span, else by stage, else the outermost of its run.
+
+        Outside of runs nothing but spans tells whether two things that happen at a time have to do with each other.
+
+        Args:
+            event: The event.
+            is_root: Whether only a span can enclose it.
+        """
         parent = event.parent_span_id
         if parent is not None and parent in self._frames:
             return self._frames[parent]
-        run_id, stage = event.scope.run_id, event.scope.stage
+        scope = event.scope
+        if is_root or scope.run_id is None:
+            return None
         outermost = None
-        for frame in self._told.values():
-            if frame.scope.run_id == run_id:
-                if frame.scope.stage == stage:
+        for frame in self._places.values():
+            if frame.scope.run_id == scope.run_id:
+                if frame.scope.stage == scope.stage and scope.stage_index in (None, frame.scope.stage_index):
                     return frame
                 outermost = outermost or frame
         return outermost

@@ -5,6 +5,8 @@ The sums go into the metadata of the event that closes what encloses them.
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,10 +41,10 @@ class Sums:
         known, summed = event.measurements, self.batches
         loss, step = fact(known.get("loss")), fact(known.get("step"))
         if not summed:
-            summed.update(count=0, first_step=step, first_loss=loss, tokens=0)
+            summed.update(count=0, first_step=step, first_loss=loss)
         summed["count"] += 1
         summed["last_step"], summed["last_loss"] = step, loss
-        summed["tokens"] += _whole(known.get("tokens"))
+        _add(summed, "tokens", known.get("tokens"))
 
     def add_validation(self, event: events.Event) -> None:
         """Count a validation, and keep the best."""
@@ -56,10 +58,10 @@ class Sums:
         """Count a call of a sampler, an unanswered one, too."""
         known, summed = event.measurements, self.requests
         if not summed:
-            summed.update(count=0, failed=0, **dict.fromkeys(_COUNTED, 0), models={})
+            summed.update(count=0, failed=0, models={})
         summed["count"] += 1
         for name in _COUNTED:
-            summed[name] += _whole(known.get(name))
+            _add(summed, name, known.get(name))
         _count(summed["models"], str(fact(event.metadata.get("model") or "(unnamed)")), 1)
         if event.name.endswith(".exception"):
             summed["failed"] += 1
@@ -72,7 +74,7 @@ class Sums:
             return
         summed, more = self.requests, inner.requests
         for name in ("count", "failed", *_COUNTED):
-            summed[name] += more[name]
+            _add(summed, name, more.get(name))
         for model, count in more["models"].items():
             _count(summed["models"], model, count)
         if "last_error" in more:
@@ -88,8 +90,14 @@ SUMMED: Mapping[str, Callable[[Sums, events.Event], None]] = {
 """Events that are summed up, and what does it."""
 
 
-def _whole(value: Any) -> int:
-    return int(value) if isinstance(value, int) else 0
+def _add(summed: dict[str, Any], name: str, value: Any) -> None:
+    """Add a number of any kind; a key that nobody gave a number for is not there."""
+    if value.__class__ is not int:
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+            return
+        real = float(value)
+        value = int(value) if isinstance(value, numbers.Integral) or real.is_integer() else real  # pyright: ignore[reportArgumentType]  # every whole real number has an int
+    summed[name] = summed.get(name, 0) + value
 
 
 def _count(models: dict[str, int], model: str, count: int) -> None:

@@ -1,7 +1,8 @@
 """Putting events into an order in which each comes after what it hangs and rests on.
 
 Iterative, and linear where the given order needs little change. Where links form a cycle no such order exists: those
-events keep the given order among themselves, and all others still come after what they rest on.
+events keep the given order among themselves, after all that any of them rests on, and all others still come after what
+they rest on.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from crucible.trace.event import Event
 
-__all__ = ["in_causal_order"]
+__all__ = ["in_causal_order", "knots_in"]
 
 
 def in_causal_order(events: Sequence[Event]) -> tuple[list[Event], list[list[Event]]]:
@@ -28,9 +29,8 @@ def in_causal_order(events: Sequence[Event]) -> tuple[list[Event], list[list[Eve
     if left:
         among = set(left)
         links = {place: [to for to in _links(events[place], place_of) if to in among] for place in left}
-        knots = _knots(links)
-        knot_of = {place: number for number, knot in enumerate(knots) for place in knot}
-        order, _ = _ordered(events, place_of, knot_of)
+        knots = knots_in(links)
+        order, _ = _ordered(events, place_of, _apart(events, place_of, knots))
     return [events[place] for place in order], [[events[place] for place in knot] for knot in knots]
 
 
@@ -42,15 +42,33 @@ def _links(event: Event, place_of: Mapping[str, int]) -> Iterator[int]:
             yield place_of[name]
 
 
+def _apart(events: Sequence[Event], place_of: Mapping[str, int], knots: Sequence[Sequence[int]]) -> dict[int, set[int]]:
+    """Return what to wait for instead, inside knots: the first of each for what any of them needs, the others for it.
+
+    So they come in the given order, and one after another where nothing else lies between them.
+
+    Args:
+        events: In the order to keep to.
+        place_of: Places by id.
+        knots: Ascending places.
+    """
+    instead: dict[int, set[int]] = {}
+    for knot in knots:
+        needed = {to for place in knot for to in _links(events[place], place_of)}
+        instead |= {place: {knot[0]} for place in knot}
+        instead[knot[0]] = needed.difference(knot)
+    return instead
+
+
 def _ordered(
-    events: Sequence[Event], place_of: Mapping[str, int], knot_of: Mapping[int, int]
+    events: Sequence[Event], place_of: Mapping[str, int], instead: Mapping[int, set[int]]
 ) -> tuple[list[int], list[int]]:
     """Return the places in the least order that the links allow, and the places that wait for themselves.
 
     Args:
         events: In the order to keep to.
         place_of: Places by id.
-        knot_of: Links between places of one knot do not count.
+        instead: Places to wait for that stand for an event's own links.
     """
     is_out = bytearray(len(events))
     waits_for: dict[int, int] = {}
@@ -70,10 +88,8 @@ def _ordered(
     for place, event in enumerate(events):
         missing = None
         if event.parent_id is not None or event.depends_on:
-            missing = {to for to in _links(event, place_of) if not is_out[to] and to != place}
-            if knot_of and missing:
-                knot = knot_of.get(place, -1)
-                missing = {to for to in missing if knot_of.get(to) != knot}
+            links = instead[place] if place in instead else _links(event, place_of)
+            missing = {to for to in links if not is_out[to] and to != place}
         if missing:
             waits_for[place] = len(missing)
             for to in missing:
@@ -85,7 +101,7 @@ def _ordered(
     return order, list(waits_for)
 
 
-def _knots(links: Mapping[int, Sequence[int]]) -> list[list[int]]:
+def knots_in(links: Mapping[int, Sequence[int]]) -> list[list[int]]:
     """Return the sets of places that reach each other, of two and more, each ascending.
 
     Args:

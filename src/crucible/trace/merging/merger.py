@@ -46,7 +46,7 @@ def merge(chains: Iterable[Chain], *, name: str | None = None, by: By = "causal"
         name: Name of the new chain; None: the chains' names.
         by: `causal`: an event comes after its parent and what it depends on, otherwise by time. `time`: by time alone.
             `append`: chain after chain. Equal times: by rank and worker, then by place in the
-            chain, then by the chain's id.
+            chain, then by the chain's id, then by the event's.
 
     Raises:
         SpecErrors: An id stands for different events; which of them a link means could not be told.
@@ -114,7 +114,7 @@ class _Found:
     def _tie(self, event: Event, number: int, place: int) -> tuple[Any, ...]:
         """Return what sorts events of the same time."""
         rank, worker = event.metadata.get("rank"), event.metadata.get("worker")
-        return (*_sortable(rank), *_sortable(worker), place, self._chains[number].id)
+        return (*_sortable(rank), *_sortable(worker), place, self._chains[number].id, event.id)
 
     def by_time(self) -> list[Event]:
         """Return the events by time; only those of equal times are looked at twice."""

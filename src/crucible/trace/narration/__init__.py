@@ -8,11 +8,24 @@ from collections.abc import Callable, Mapping
 
 from crucible import events
 from crucible.trace.narration import decisions, framework, reliability, training
-from crucible.trace.narration.framework import PIPELINE, SPANS, ending, opening, was_begun
+from crucible.trace.narration.framework import PIPELINE, PLACES, RETRY, SPANS, ending, is_stop, opening, was_begun
 from crucible.trace.narration.reliability import FOLLOWED
 from crucible.trace.narration.words import Words, left_over
 
-__all__ = ["FOLLOWED", "PIPELINE", "SPANS", "SPEAKERS", "Words", "ending", "left_over", "opening", "was_begun"]
+__all__ = [
+    "FOLLOWED",
+    "PIPELINE",
+    "PLACES",
+    "RETRY",
+    "SPANS",
+    "SPEAKERS",
+    "Words",
+    "ending",
+    "is_stop",
+    "left_over",
+    "opening",
+    "was_begun",
+]
 
 SPEAKERS: Mapping[str, Callable[[events.Event], Words]] = {
     **training.SPEAKERS,

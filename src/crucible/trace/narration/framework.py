@@ -9,9 +9,15 @@ from crucible import events
 from crucible.trace.chain import Chain
 from crucible.trace.narration.words import Words, facts, measured
 
-__all__ = ["PIPELINE", "SPANS", "SPEAKERS", "ending", "opening", "was_begun"]
+__all__ = ["PIPELINE", "PLACES", "RETRY", "SPANS", "SPEAKERS", "ending", "is_stop", "opening", "was_begun"]
 
 PIPELINE = "crucible_framework.pipeline"
+
+PLACES = frozenset({PIPELINE, "crucible_framework.stage"})
+"""Spans that enclose whatever happens in their run or stage, also on threads that know of no span."""
+
+RETRY = "crucible_framework.stage.retry"
+"""What failed in the stage so far was an attempt that is over."""
 
 SPANS: Mapping[str, str] = {
     PIPELINE: "stage",
@@ -22,6 +28,10 @@ SPANS: Mapping[str, str] = {
 
 _STOPPED_ON_REQUEST = frozenset({"Cancelled", "CancelledError", "KeyboardInterrupt"})
 
+
+def is_stop(event: events.Event) -> bool:
+    """Return whether a span was ended by a request to stop."""
+    return event.metadata.get("error_type") in _STOPPED_ON_REQUEST
 
 
 def was_begun(chain: Chain) -> bool:
@@ -67,7 +77,7 @@ def ending(span: str, event: events.Event, summary: Mapping[str, Any], *, cause:
     if event.name.endswith(".stop"):
         reasoning = _training_outcome(known) if stem == "training" else "No error was raised"
         return Words(f"{stem}_completed", f"{subject} completed", reasoning, known)
-    if known.get("error_type") in _STOPPED_ON_REQUEST:
+    if is_stop(event):
         return Words(f"{stem}_failed", f"{subject} cancelled", "Somebody asked the run to stop", known)
     kind = known.get("error_type")
     error = ": ".join(str(part) for part in (kind, known.get("error")) if part) or "An error without a message"
@@ -129,5 +139,5 @@ def _cancelling(event: events.Event) -> Words:
     return Words("decision_made", "Stop the run", "Somebody asked the run to stop", facts(event))
 
 
-SPEAKERS = {"crucible_framework.stage.retry": _retried, "crucible_framework.run.cancelling": _cancelling}
+SPEAKERS = {RETRY: _retried, "crucible_framework.run.cancelling": _cancelling}
 """Single events of the runner that are told, and what tells them."""

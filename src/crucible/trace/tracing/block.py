@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, Unpack, cast
 
 import msgspec
@@ -79,7 +80,7 @@ class Block:
         self._kind = kind
         self.within = enclosing(turns.chain)
         self._notes: dict[str, Any] = {}
-        self._failed_inside: str | None = None  # the last event of a block inside that failed
+        self._failed_inside: set[str] = set()  # what tells of blocks inside that failed
         self._ended: Event | None = None
         self._innermost: Block | None = None  # where the last step of a generator stopped
         self.is_open = True
@@ -153,7 +154,8 @@ class Block:
         except Exception as lost:
             if error is None:
                 raise
-            error.add_note(f"the trace could not take the event that closes the block: {message_of(lost)}")
+            with contextlib.suppress(Exception):  # a stranger's error may refuse
+                error.add_note(f"the trace could not take the event that closes the block: {message_of(lost)}")
             return
         if error is not None and self.within is not None:
             self.within.hear_of(error, self._ended.id)
@@ -163,7 +165,7 @@ class Block:
 
         The error is marked, not kept: it would keep all that its frames hold.
         """
-        self._failed_inside = event_id
+        self._failed_inside.add(event_id)
         with contextlib.suppress(Exception):  # a stranger's error may refuse
             error.__dict__[_MARK] = event_id
 
@@ -181,8 +183,10 @@ class Block:
         fields["metadata"] = {**(self._fields.get("metadata") or {}), **self._notes}
         fields["parent_id"] = self._started.id
         fields["timestamp"] = max(datetime.now(UTC), self._started.timestamp)  # clocks may be set back meanwhile
-        if error is not None and self._failed_inside is not None and vars(error).get(_MARK) == self._failed_inside:
-            fields["depends_on"] = (self._failed_inside,)
+        if error is not None and self._failed_inside:
+            told_in = (vars(each).get(_MARK) for each in _with_members(error))
+            if causes := tuple(dict.fromkeys(name for name in told_in if name in self._failed_inside)):
+                fields["depends_on"] = causes
         return event_of(f"{kind.stem}_{ending}", f"{kind.subject} {verb}", why, facts, cast("EventFields", fields))
 
     def enter(self) -> None:
@@ -198,19 +202,27 @@ class Block:
         try:
             self.close(error)
         finally:
-            if _blocks.get({}).get(id(self.chain)) is self:
-                self._put(self.outer)
+            self.set_aside()
 
-    @contextlib.contextmanager
-    def step(self) -> Generator[None]:
+    def step(self) -> Step:
         """Make this the innermost block for one step of a generator; its consumer is not inside."""
-        before, key = _blocks.get({}), id(self.chain)
+        return Step(self)
+
+    def into_step(self) -> Mapping[int, Block]:
+        """Go on where the last step stopped, and return what to go back to."""
+        before = _blocks.get({})
         self._put(self._innermost if self._innermost is not None and self._innermost.is_open else self)
-        try:
-            yield
-        finally:
-            self._innermost = _blocks.get({}).get(key)
-            _blocks.set(before)
+        return before
+
+    def out_of_step(self, before: Mapping[int, Block]) -> None:
+        """Remember where the step stopped, and go back."""
+        self._innermost = _blocks.get({}).get(id(self.chain))
+        _blocks.set(before)
+
+    def set_aside(self) -> None:
+        """Make the block around this one the innermost for the calling code, while this one stays open."""
+        if _blocks.get({}).get(id(self.chain)) is self:
+            self._put(self.outer)
 
     def _put(self, block: Block | None) -> None:
         key = id(self.chain)
@@ -224,3 +236,33 @@ class Block:
         while block is not None and not block.is_open:
             block = block.within
         return block
+
+
+class Step:
+    """One step of a generator inside its block; a class, because a generator sets attributes of errors.
+
+    Args:
+        block: The block.
+    """
+
+    __slots__ = ("_before", "_block")
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+
+    def __enter__(self) -> None:
+        self._before = self._block.into_step()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._block.out_of_step(self._before)
+
+
+def _with_members(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, and if it is a group, all that it holds, groups in it, too."""
+    waiting = [error]
+    for each in waiting:  # grows meanwhile
+        yield each
+        if isinstance(each, BaseExceptionGroup):
+            waiting += cast("BaseExceptionGroup[BaseException]", each).exceptions

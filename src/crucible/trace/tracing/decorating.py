@@ -1,10 +1,13 @@
-"""A block around each call of a function: plain, async, generator or async generator."""
+"""A block around each call of a function: plain, async, generator or async generator.
+
+A plain call that returns something to be awaited, as wrappers of async functions do, is over when that is.
+"""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -29,19 +32,30 @@ def decorated(function: Callable[P, R], open_block: Callable[[], Block]) -> Call
     if not callable(function) or inspect.isclass(function):
         raise TypeError(f"expected a function to trace, got {function!r}")
     given = cast("Callable[..., Any]", function)
-    method = inspect.getattr_static(type(given), "__call__", None)  # of an object that is no function
+    inner = _unwrapped(given)
+    method = inspect.getattr_static(type(inner), "__call__", None)  # of an object that is no function
     ways = {
         inspect.iscoroutinefunction: _awaited,
         inspect.isgeneratorfunction: _stepped,
         inspect.isasyncgenfunction: _stepped_async,
     }
     for is_kind, wrap in ways.items():
-        if is_kind(given) or is_kind(method):
+        if is_kind(inner) or is_kind(method):
             wrapper = wrap(given, open_block)
             break
     else:
         wrapper = _called(given, open_block)
-    return cast("Callable[P, R]", functools.update_wrapper(wrapper, given))
+    made = functools.update_wrapper(wrapper, given)
+    return cast("Callable[P, R]", staticmethod(made) if isinstance(given, staticmethod) else made)
+
+
+def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that a static method or a partial one calls."""
+    while isinstance(function, staticmethod | functools.partial):
+        function = cast(
+            "Callable[..., Any]", function.__func__ if isinstance(function, staticmethod) else function.func
+        )
+    return function
 
 
 def _called(function: Callable[..., Any], open_block: Callable[[], Block]) -> Callable[..., Any]:
@@ -50,6 +64,9 @@ def _called(function: Callable[..., Any], open_block: Callable[[], Block]) -> Ca
         block.enter()
         try:
             result = function(*args, **kwargs)
+            if _is_awaited(result):
+                block.set_aside()
+                return _to_be_awaited(result, block)
         except BaseException as error:
             block.leave(error)
             raise
@@ -57,6 +74,40 @@ def _called(function: Callable[..., Any], open_block: Callable[[], Block]) -> Ca
         return result
 
     return call
+
+
+def _is_awaited(result: Any) -> bool:
+    """Return whether a call is over only when its result is; what can be entered, too, is not for us to replace."""
+    return inspect.isawaitable(result) and not hasattr(type(result), "__aenter__")
+
+
+def _to_be_awaited(result: Awaitable[Any], block: Block) -> Awaitable[Any]:
+    """Return what gives the same when it is awaited, and ends the block; a future is watched and stays itself."""
+    import asyncio  # slow to import; whoever makes something to be awaited has done so already
+
+    if not asyncio.isfuture(result):
+        return _rest(result, block)
+
+    def end(future: asyncio.Future[Any]) -> None:
+        try:
+            error = future.exception()
+        except asyncio.CancelledError as cancelled:
+            error = cancelled
+        block.close(error)
+
+    result.add_done_callback(end)
+    return result
+
+
+async def _rest(result: Awaitable[Any], block: Block) -> Any:
+    block.enter()
+    try:
+        value = await result
+    except BaseException as error:
+        block.leave(error)
+        raise
+    block.leave(None)
+    return value
 
 
 def _awaited(function: Callable[..., Any], open_block: Callable[[], Block]) -> Callable[..., Any]:

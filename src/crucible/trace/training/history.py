@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import numbers
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Literal, TypedDict, Unpack, cast
 
 import msgspec
@@ -14,6 +14,7 @@ from crucible.errors import SpecError
 from crucible.trace.event import Event, EventFields
 from crucible.trace.plain import plain
 from crucible.trace.training.lifecycle import batch_processed, epoch_completed, training_completed, training_started
+from crucible.trace.training.making import single
 
 __all__ = ["from_training_metrics"]
 
@@ -74,13 +75,15 @@ def from_training_metrics(
     chosen = per or _unit(listed)
     of_all = cast("EventFields", {name: value for name, value in fields.items() if name not in _OF_THE_BEGINNING})
     subject = f"Training of {model}" if model else "Training"
-    reasoning = f"{len(listed)} {chosen}{'' if len(listed) == 1 else 's'} were recorded"
+    numbered = _numbered(chosen, listed)
+    count = len({row["number"] for row in numbered}) if chosen == "epoch" else len(numbered)
+    reasoning = f"{count} {chosen}{' was' if count == 1 else 's were'} recorded"
     started = training_started(
         f"{subject} started", reasoning, model_name=model, dataset=dataset, config=config, **fields
     )
     inside = cast("EventFields", {**of_all, "parent_id": started.id})
-    events = [_event(chosen, row, inside) for row in _numbered(chosen, listed)]
-    ends = _ends(chosen, listed)
+    events = [_event(chosen, row, inside) for row in numbered]
+    ends = _ends(listed[-1], epochs=count if chosen == "epoch" else None)
     last = cast("EventFields", {**inside, "depends_on": [events[-1].id]})
     completed = training_completed(f"{subject} completed", reasoning, **ends, **last)
     return [started, *events, completed]
@@ -113,9 +116,8 @@ def _has(row: Mapping[str, Any], name: str) -> bool:
 def _unit(rows: list[dict[str, Any]]) -> Per:
     if not all(_has(row, "step") for row in rows):
         return "epoch"
-    epochs = [row["epoch"] for row in rows if _has(row, "epoch")]
-    repeat = len(epochs) < len(rows) or any(one == other for one, other in itertools.pairwise(epochs))
-    return "step" if repeat or any(_whole(epoch) is None for epoch in epochs) else "epoch"
+    epochs = {_whole(row.get("epoch")) for row in rows}
+    return "step" if None in epochs or len(epochs) < len(rows) else "epoch"
 
 
 def _numbered(per: Per, rows: list[dict[str, Any]]) -> list[_Numbered]:
@@ -148,6 +150,7 @@ def _numbered(per: Per, rows: list[dict[str, Any]]) -> list[_Numbered]:
 
 def _whole(value: Any) -> int | None:
     """Return a whole number, also one that a file made a float or text; None for anything else."""
+    value = single(value)
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and value.strip().isascii() and value.strip().removeprefix("-").isdigit():
@@ -169,15 +172,13 @@ class _Ends(TypedDict, total=False):
     total_epochs: int
 
 
-def _ends(per: Per, rows: list[dict[str, Any]]) -> _Ends:
-    """Return what the last row says of the end, as far as it does."""
-    last = rows[-1]
-    ends: dict[str, Any] = {}
+def _ends(last: Mapping[str, Any], epochs: int | None) -> _Ends:
+    """Return what the last row says of the end, as far as it does, and how many epochs there were, if that is known."""
+    ends: dict[str, Any] = {} if epochs is None else {"total_epochs": epochs}
     for name, key in (("final_loss", "loss"), ("final_accuracy", "accuracy")):
-        if _is_number(last.get(key)):
-            ends[name] = last[key]
-    if per == "epoch":
-        ends["total_epochs"] = len(rows)
+        value = single(last.get(key))
+        if isinstance(value, Decimal) or _is_number(value):
+            ends[name] = float(value) if isinstance(value, Decimal) else value
     return cast("_Ends", ends)
 
 

@@ -7,6 +7,7 @@ these events can always be saved.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 import os
@@ -17,7 +18,7 @@ from crucible.errors import SpecError
 from crucible.trace.event import Event, EventFields
 from crucible.trace.plain import plain
 
-__all__ = ["computed_over", "event_of", "given", "mapping", "number", "path", "present", "text", "whole"]
+__all__ = ["computed_over", "event_of", "given", "mapping", "number", "path", "present", "single", "text", "whole"]
 
 _TEXTS = ("id", "code_section", "spec_reference", "parent_id", "stage_id", "experiment_id")
 
@@ -94,15 +95,19 @@ def number(name: str, value: Any) -> int | float | str:
     Raises:
         TypeError: It is none; a bool is none.
     """
-    single = getattr(value, "item", None)
-    if callable(single) and not isinstance(value, numbers.Number):
-        try:
-            value = single()
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise TypeError(f"{name} must be one number, got {_shown(value)} ({error})") from None
-    if not isinstance(value, bool) and isinstance(value, numbers.Real):
-        return plain(value)
-    raise TypeError(f"{name} must be a number, such as 0.25, got {_shown(value)}")
+    one = single(value)
+    if not isinstance(one, bool) and isinstance(one, numbers.Real):
+        return plain(one)
+    raise TypeError(f"{name} must be one number, such as 0.25, got {_shown(value)}")
+
+
+def single(value: Any) -> Any:
+    """Return the one element of an array or a tensor; anything else as it is, one with several elements, too."""
+    item = getattr(value, "item", None)
+    if callable(item) and not isinstance(value, numbers.Number):
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):
+            return item()
+    return value
 
 
 def text(name: str, value: Any) -> str:
