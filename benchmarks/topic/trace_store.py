@@ -30,10 +30,12 @@ def measure(scale: Scale) -> Iterator[Figure]:
     few = Budget(seconds=0.0, least=min(3, budget.most), most=3)
     with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:
         traces = TraceStore(store)
-        for index in range(scale.trace_chains):
-            small = Chain(f"chain {index}")
+        made = [Chain(f"chain {index}") for index in range(scale.trace_chains)]
+        start = time.perf_counter_ns()
+        for small in made:
             small.extend(_events(3))
             traces.save(small)
+        yield figure_of("`save`, a chain of 3 events", "ms", [time.perf_counter_ns() - start], per=len(made))
         yield timed(f"`list`, {scale.trace_chains:,} chains", "ms", traces.list, budget)
         large = Chain("large")
         large.extend(_events(count))
