@@ -452,3 +452,25 @@ def test_a_run_that_was_cancelled_for_want_of_a_record_failed(
     assert run.status == "failed"
     assert run.failure is not None
     assert "the disk is full" in run.failure.message
+
+
+def test_a_sealed_run_that_dies_at_its_very_end_verifies(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last events and what vouches for them are kept together, before the chain is written whole."""
+    recording = RunRecording(store, "r", "e", store.workspace("r"), trace=TraceTerms(is_sealed=True))
+    recording.run_started(RUN)
+    stage(recording, 0)
+    with events.scope(run_id="r"):
+        events.decision("the last word", "because")
+
+    def dies(*_args: Any, **_fields: Any) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(TraceStore, "save", dies)
+    with pytest.raises(StoreError, match="full"):
+        recording.run_finished("r", "completed", None)
+    recording.close()
+    monkeypatch.undo()
+    found = stored_chain(store, "r")
+    assert found is not None
+    assert found[-1].decision == "the last word"
+    assert verify(found).ok

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from crucible import events
+from crucible.errors import ContractError
 
 
 def test_nobody_listening_is_silent() -> None:
@@ -220,6 +221,54 @@ def test_interleaved_generators_leave_no_dead_span_behind() -> None:
     outer, inner = next(first), next(second)
     assert outer != inner
     first.close()
-    assert events.current_scope().span_id == inner
+    assert events.current_scope() == events.Scope()
     second.close()
+    assert events.current_scope() == events.Scope()
+
+
+def test_a_suspended_generator_keeps_nobody_in_its_span() -> None:
+    """What encloses it ends for everybody, also where the generator is never finished."""
+
+    def load() -> Iterator[int]:
+        with events.span("crucible_data.evaluation"):
+            yield 1
+
+    with events.scope(run_id="r1"), events.span("crucible_framework.pipeline"):
+        around = events.current_scope()
+        with events.scope(stage="s1"):
+            loading = load()
+            next(loading)
+        assert events.current_scope() == around
+    assert events.current_scope() == events.Scope()
+    loading.close()
+    assert events.current_scope() == events.Scope()
+
+
+def test_a_task_stays_in_the_run_that_made_it() -> None:
+    """Work that outlives the block in which it began is still the run's."""
+
+    async def work(began: asyncio.Event) -> None:
+        await began.wait()
+        events.emit("crucible_train.batch.stop")
+
+    async def main() -> None:
+        began = asyncio.Event()
+        with events.scope(run_id="r", stage="s"):
+            task = asyncio.create_task(work(began))
+            await asyncio.sleep(0)
+        began.set()
+        await task
+
+    with events.collect("*", run_id="r") as heard:
+        asyncio.run(main())
+    assert [event.scope.stage for event in heard] == ["s"]
+
+
+def test_a_scope_is_entered_once_at_a_time() -> None:
+    """Entering an open block again is refused; after it ended it may be used again."""
+    scope = events.scope(run_id="r")
+    with scope, pytest.raises(ContractError, match="open already"), scope:
+        pass
+    with scope:
+        assert events.current_scope().run_id == "r"
     assert events.current_scope() == events.Scope()

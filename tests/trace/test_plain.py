@@ -159,3 +159,17 @@ def test_a_scalar_that_raises_is_worded() -> None:
             return "odd"
 
     assert plain(Odd()) == "odd"
+
+
+def test_lazy_objects_are_worded() -> None:
+    """A shape that cannot be had yet, and a decimal that signals, become words instead of an error."""
+
+    class Lazy:
+        @property
+        def shape(self) -> tuple[int, ...]:
+            raise RuntimeError("not materialised")
+
+        def __str__(self) -> str:
+            return "lazy"
+
+    assert plain({"a": Lazy(), "b": Decimal("sNaN")}) == {"a": "lazy", "b": "sNaN"}

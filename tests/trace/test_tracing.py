@@ -531,16 +531,6 @@ async def work(chain: Chain, fails: bool) -> int:
     return 7
 
 
-class Waiting:
-    """Something to await that is no coroutine."""
-
-    def __init__(self, chain: Chain, fails: bool) -> None:
-        self._given = chain, fails
-
-    def __await__(self) -> Generator[Any, Any, int]:
-        return work(*self._given).__await__()
-
-
 class Worker:
     """Something to call that is no function."""
 
@@ -566,17 +556,14 @@ def to_be_awaited(chain: Chain) -> list[Any]:
     def task(chain: Chain, fails: bool) -> Any:
         return asyncio.get_running_loop().create_task(work(chain, fails))
 
-    def waiting(chain: Chain, fails: bool) -> Any:
-        return Waiting(chain, fails)
-
     assert asyncio.iscoroutinefunction(Methods.static)
     assert Methods.static.__doc__ == "Call `work`."
-    plain = [wrapper, functools.partial(Worker()), waiting, task]
+    plain = [wrapper, functools.partial(Worker()), task]
     return [Methods.static, Methods().static, *(traced_stage(chain, "plain")(each) for each in plain)]
 
 
 def test_calls_that_return_what_is_to_be_awaited(chain: Chain) -> None:
-    """A static method, a wrapper, a partial call, a task or any awaitable: over when it is, failed when it fails."""
+    """A static method, a wrapper, a partial call, a task: over when what they return is, failed when it fails."""
 
     async def main(call: Any, fails: bool) -> int:
         before = len(chain)
@@ -659,3 +646,25 @@ def test_a_group_of_errors_rests_on_all_that_failed_inside(chain: Chain) -> None
     causes = {event.decision for event in chain.rests_on(chain[-1].id)}
     assert "Stage c failed" in causes
     assert causes == {event.decision for event in chain.by_type("stage_failed")} - {"Stage other failed"}
+
+
+def test_handles_that_can_be_awaited_stay_themselves() -> None:
+    """A result with a face of its own is handed on as it is, and the block ends when the function returns."""
+
+    class Handle:
+        def __await__(self) -> Generator[None, None, int]:
+            yield
+            return 1
+
+        def result(self) -> int:
+            return 1
+
+    chain = Chain("handles")
+
+    def make() -> Handle:
+        return Handle()
+
+    made = traced_stage(chain, "s")(make)()
+    assert isinstance(made, Handle)
+    assert made.result() == 1
+    assert [event.type for event in chain] == ["stage_started", "stage_completed"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from crucible.errors import SpecError
-from crucible.trace import canonical_type, event_type, event_types, look_of, register_event_type, title_of, vocabulary
+from crucible.trace import canonical_type, event_type, event_types, look_of, register_event_type, title_of
 
 PREDECESSOR = {
     "reasoning": "hypothesis_formed alternative_rejected constraint_evaluated pattern_applied ambiguity_flagged "
@@ -20,12 +20,6 @@ PREDECESSOR = {
     "feedback": "reward_received policy_updated experience_sampled",
     "stage": "stage_started stage_completed",
 }
-
-
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vocabulary, "_types", vocabulary._types)
-    monkeypatch.setattr(vocabulary, "_canonical", vocabulary._canonical)
 
 
 @pytest.mark.parametrize(("category", "names"), PREDECESSOR.items())

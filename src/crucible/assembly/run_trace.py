@@ -88,7 +88,10 @@ class TraceTerms(msgspec.Struct, frozen=True):
             chain.seal(self.signer)
 
     def _take_up(self, chain: Chain, ledger: Ledger) -> None:
-        if finding := verify(chain).first:
+        found = verify(chain).findings
+        # what came in the moment before a crash may lack its signature, and is about to get it
+        finding = next((each for each in found if each.fault != "unsigned" or self.signer is None), None)
+        if finding is not None:
             raise SpecError(
                 f"the trace of this run is not what was sealed: {finding.message}; it is not gone on with. Look at it "
                 "with `crucible trace verify`, or go on with --no-trace",
@@ -167,7 +170,8 @@ class RunTrace:
         Raises:
             StoreError: It could not be written.
         """
-        self._store.traces.save_rows(self._run_id, self.chain.id, self._name, self.fresh())
+        fresh = self.fresh()
+        self._store.traces.save_rows(self._run_id, self.chain.id, self._name, fresh, integrity_json=self.vouched())
         self.kept()
         if self.chain.ledger is not None:
             TraceStore(self._store).save(self.chain, run_id=self._run_id)  # with the record that closes the ledger

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from crucible.errors import ContractError
 from crucible.events.registry import aliases, canonical_name
 
 __all__ = [
@@ -102,7 +103,7 @@ class _Frame:
     """A block that has a scope, and what is around it.
 
     The context variable holds frames, not scopes, and no token is kept: a generator may be closed by another task, or
-    after one that was opened inside it. Whoever looks passes over frames that have ended.
+    before one that was opened inside it, and a token would raise there. A task keeps the frame in which it was made.
     """
 
     __slots__ = ("is_open", "outer", "scope")
@@ -110,34 +111,36 @@ class _Frame:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.is_open = False
-        self.outer: _Frame = self
+        self.outer: _Frame | None = None
 
     def enter(self, scope: Scope) -> None:
-        """Make this the innermost frame of the code that goes on."""
+        """Make this the innermost frame of the code that goes on.
+
+        Raises:
+            ContractError: It was entered already.
+        """
+        if self.is_open:
+            raise ContractError("this block is open already; make another one for what is inside it")
         self.scope = scope
-        self.outer = _current()
+        self.outer = _frame.get()
         self.is_open = True
         _frame.set(self)
 
     def leave(self) -> None:
-        """End the frame, and go back to the innermost one that is open, if the code is still in this one."""
+        """Go back to what was around it, past what was opened inside and never closed, if the code is in here."""
         self.is_open = False
-        if _frame.get() is self:
-            _frame.set(_current())
+        frame: _Frame | None = _frame.get()
+        while frame is not None and frame is not self:
+            frame = frame.outer
+        if frame is not None:
+            outer = self.outer
+            while outer is not None and not outer.is_open and outer.outer is not None:
+                outer = outer.outer  # it ended before what was opened inside it
+            _frame.set(outer or _OUTSIDE)
 
 
 _OUTSIDE = _Frame(_NO_SCOPE)
-_OUTSIDE.is_open = True
 _frame: contextvars.ContextVar[_Frame] = contextvars.ContextVar("crucible_scope", default=_OUTSIDE)
-
-
-def _current() -> _Frame:
-    frame = _frame.get()
-    while not frame.is_open:
-        frame = frame.outer
-    return frame
-
-
 _subscriptions: dict[str, _Subscription] = {}  # replaced whole on change, so that emitters read it without a lock
 _errors: dict[str, int] = {}
 _lock = threading.Lock()
@@ -201,7 +204,7 @@ def emit(name: str, measurements: Mapping[str, Any] | None = None, metadata: Map
         metadata: Words and structures.
     """
     if _subscriptions:
-        _publish(name, measurements or _EMPTY, metadata or _EMPTY, _current().scope)
+        _publish(name, measurements or _EMPTY, metadata or _EMPTY, _frame.get().scope)
 
 
 def _publish(
@@ -221,7 +224,7 @@ def _publish(
 
 def current_scope() -> Scope:
     """Return where the calling code runs."""
-    return _current().scope
+    return _frame.get().scope
 
 
 class _Scoped(_Frame):
@@ -245,7 +248,7 @@ def scope(**changes: Any) -> contextlib.AbstractContextManager[Scope]:
     Args:
         **changes: Fields of `Scope` to set; the others are inherited.
     """
-    return _Scoped(msgspec.structs.replace(_current().scope, **changes))
+    return _Scoped(msgspec.structs.replace(_frame.get().scope, **changes))
 
 
 class Span:
@@ -270,7 +273,7 @@ class Span:
 class _OpenSpan(_Frame):
     """A block with its start and its end; a class, because a generator costs three times as much."""
 
-    __slots__ = ("_metadata", "_name", "_span", "_started")
+    __slots__ = ("_around", "_metadata", "_name", "_span", "_started")
 
     def __init__(self, name: str, metadata: Mapping[str, Any]) -> None:
         super().__init__(_NO_SCOPE)
@@ -279,7 +282,7 @@ class _OpenSpan(_Frame):
 
     def __enter__(self) -> Span:
         opened = self._span = Span(_new_span_id(), self._metadata)
-        around = _current().scope
+        around = self._around = _frame.get().scope
         if _subscriptions:
             _publish(f"{self._name}.start", _EMPTY, self._metadata, around, opened.span_id)
         inner = Scope(around.run_id, around.experiment_id, around.stage, around.stage_index, opened.span_id)
@@ -294,7 +297,7 @@ class _OpenSpan(_Frame):
         self.leave()
         if not _subscriptions:
             return
-        opened, around = self._span, self.outer.scope  # where it began, whoever closes it
+        opened, around = self._span, self._around  # where it began, whoever closes it
         measurements = {"duration_ns": took, **opened.measurements}
         if error is None:
             _publish(f"{self._name}.stop", measurements, opened.metadata, around, opened.span_id)

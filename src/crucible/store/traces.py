@@ -73,7 +73,9 @@ class TraceRepository(TraceChains):
         names = ", ".join(column.name for column in _events.c if column.name != "id")
         self._copy_events = f"COPY {events} ({names}) FROM STDIN"
 
-    def save_rows(self, run_id: str, chain_id: str, name: str, events: Sequence[TraceRow]) -> None:
+    def save_rows(
+        self, run_id: str, chain_id: str, name: str, events: Sequence[TraceRow], *, integrity_json: str | None = None
+    ) -> None:
         """Append events to a run's chain, which is made if it is new; they survive the death of this process.
 
         Args:
@@ -81,6 +83,7 @@ class TraceRepository(TraceChains):
             chain_id: The chain's id.
             name: The chain's name.
             events: In order; a known id is replaced in its place.
+            integrity_json: Of a sealed chain, its ledger without the entries, as it stands after these events.
 
         Raises:
             StoreError: It could not be written, the chain is another run's, or the run was claimed by another process.
@@ -89,7 +92,7 @@ class TraceRepository(TraceChains):
             return
         with self._database.writer.transaction(f"save the trace of run {run_id}") as cursor:
             self._fence.check_held(cursor, run_id)
-            self.put(cursor, run_id, chain_id, name, events)
+            self.put(cursor, run_id, chain_id, name, events, integrity_json=integrity_json)
 
     def put(
         self,
@@ -109,7 +112,7 @@ class TraceRepository(TraceChains):
             chain_id: As in `save_rows`.
             name: As in `save_rows`.
             events: As in `save_rows`.
-            integrity_json: Of a sealed chain, its ledger without the entries, as it stands after these events.
+            integrity_json: As in `save_rows`.
         """
         at = _moment(max([event[1] for event in events]))
         number, owner, kept_id = self._numbers.get(chain_id, _UNKNOWN)

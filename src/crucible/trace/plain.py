@@ -49,13 +49,13 @@ def _plain(value: Any, depth: int, left: list[int]) -> Any:
         return _number(value)
     if isinstance(value, Mapping | list | tuple | Set):
         return _container(cast("Any", value), depth, left)
-    return _scalar(value, depth, left) if getattr(value, "shape", None) == () else _worded(value)
+    return _scalar(value, depth, left)
 
 
 def _scalar(value: Any, depth: int, left: list[int]) -> Any:
-    """Return the number in an array or tensor of no dimension."""
+    """Return the number in an array or tensor of no dimension, the words of anything else."""
     try:
-        found = value.item()
+        found = value.item() if getattr(value, "shape", None) == () else value
     except Exception:  # noqa: BLE001  # a stranger's array must not cost the event
         return _worded(value)
     return _worded(value) if depth <= 0 or found is value else _plain(found, depth - 1, left)
@@ -81,7 +81,7 @@ def _number(value: Any) -> int | float | str:
     if isinstance(value, numbers.Real):
         real = float(value)
         return real if math.isfinite(real) else str(real)
-    if isinstance(value, Decimal) and math.isfinite(near := float(value)):
+    if isinstance(value, Decimal) and value.is_finite() and math.isfinite(near := float(value)):
         return near
     return _worded(value)
 

@@ -73,7 +73,7 @@ def _folder() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a longer one would leave its event loop running under other tests
 def mermaid(chromium: str) -> Iterator[Mermaid]:
     """Serve Mermaid's modules on this machine, and load them into a page that asks for nothing else."""
     handler = functools.partial(_Quiet, directory=str(_folder()))

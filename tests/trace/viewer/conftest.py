@@ -139,7 +139,7 @@ _READ_LIST = """async () => {
 }"""
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # a longer one would leave its event loop running under other tests
 def browser(chromium: str) -> Iterator[playwright.Browser]:
     """Start Debian's chromium without a window."""
     with playwright.sync_playwright() as driver:

@@ -1,7 +1,8 @@
 """What failed inside an open span, so that its own failure can name the one that it comes from: `Failures`.
 
 Links are made by what errors say of themselves: the end of a span rests on what failed inside with the same error, with
-one that its error was raised from, or with one of its group. What was caught, tried again or passed over is no cause.
+one that its error was raised from, or with one of its group. What was tried again or passed over is no cause; nor is
+what was caught, unless the very same words come again.
 """
 
 from __future__ import annotations

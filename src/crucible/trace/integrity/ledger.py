@@ -184,7 +184,7 @@ class Ledger:
         Args:
             count: Close it after so many events, where others were added meanwhile that are not stored yet.
         """
-        closing = self.closing if count in (None, len(self.entries)) else self._closed_at(count)
+        closing = self.closing if count is None else self._closed_at(count)
         return {
             "algorithm": ALGORITHM,
             "chain_id": self.chain_id,

@@ -6,10 +6,13 @@ whom is the collector's business.
 
 from collections.abc import Callable, Mapping
 
-from crucible import events
-from crucible.trace.narration import decisions, framework, reliability, training
+from crucible.events import Event as _Event
+from crucible.trace.narration.decisions import SPEAKERS as _DECISIONS
 from crucible.trace.narration.framework import PIPELINE, PLACES, RETRY, SPANS, ending, is_stop, opening, was_begun
+from crucible.trace.narration.framework import SPEAKERS as _FRAMEWORK
 from crucible.trace.narration.reliability import FOLLOWED
+from crucible.trace.narration.reliability import SPEAKERS as _RELIABILITY
+from crucible.trace.narration.training import SPEAKERS as _TRAINING
 from crucible.trace.narration.words import Words, left_over
 
 __all__ = [
@@ -27,10 +30,5 @@ __all__ = [
     "was_begun",
 ]
 
-SPEAKERS: Mapping[str, Callable[[events.Event], Words]] = {
-    **training.SPEAKERS,
-    **decisions.SPEAKERS,
-    **framework.SPEAKERS,
-    **reliability.SPEAKERS,
-}
+SPEAKERS: Mapping[str, Callable[[_Event], Words]] = {**_TRAINING, **_DECISIONS, **_FRAMEWORK, **_RELIABILITY}
 """Single events that are told, and what tells them."""

@@ -23,7 +23,7 @@ from crucible.trace.tracing.turns import Growing, Turns
 from crucible.trace.training.making import event_of
 from crucible.trace.training.stages import in_words
 
-__all__ = ["Block", "Kind", "enclosing"]
+__all__ = ["Block", "Kind", "Step", "enclosing"]
 
 _OF_THE_BEGINNING = ("id", "timestamp", "alternatives", "confidence", "parent_id", "depends_on")
 

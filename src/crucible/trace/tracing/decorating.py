@@ -77,13 +77,22 @@ def _called(function: Callable[..., Any], open_block: Callable[[], Block]) -> Ca
 
 
 def _is_awaited(result: Any) -> bool:
-    """Return whether a call is over only when its result is; what can be entered, too, is not for us to replace."""
-    return inspect.isawaitable(result) and not hasattr(type(result), "__aenter__")
+    """Return whether a call is over only when its result is: a coroutine, or a future of asyncio.
+
+    Other things that can be awaited have faces of their own (a handle, a query), and are not for us to replace.
+    """
+    return inspect.iscoroutine(result) or (inspect.isawaitable(result) and _is_future(result))
+
+
+def _is_future(result: Any) -> bool:
+    import asyncio  # slow to import; whoever makes something to be awaited has done so already
+
+    return asyncio.isfuture(result)
 
 
 def _to_be_awaited(result: Awaitable[Any], block: Block) -> Awaitable[Any]:
     """Return what gives the same when it is awaited, and ends the block; a future is watched and stays itself."""
-    import asyncio  # slow to import; whoever makes something to be awaited has done so already
+    import asyncio
 
     if not asyncio.isfuture(result):
         return _rest(result, block)
