@@ -14,7 +14,7 @@ from types import ModuleType
 from benchmarks.clock import Budget, Figure, budget
 from benchmarks.peers import Peer
 
-NAMES = ("pipeline", "ir", "context", "events", "traces", "trace_store", "imports", "size")
+NAMES = ("pipeline", "ir", "context", "events", "traces", "trace_store", "viewer", "imports", "size")
 
 
 class UnknownTopicError(ValueError):
@@ -30,7 +30,11 @@ class Scale:
         document_stages: Stages of a document that is read.
         metrics: Metrics that a context holds.
         updates: Updates of that context.
-        modules: Import only the package's own modules, not what it is compared with.
+        trace_events: Events of a chain, and of the large chain in a store.
+        trace_chains: Chains in a store that are listed.
+        viewer_events: Events on a page.
+        diff_events: Events of each of two chains that are compared.
+        own_modules_only: Import only the package's own modules, not what it is compared with.
         budget: How long to repeat.
     """
 
@@ -40,6 +44,7 @@ class Scale:
     updates: int = 1_000
     trace_events: int = 1_000_000
     trace_chains: int = 10_000
+    viewer_events: int = 10_000
     diff_events: int = 20_000
     own_modules_only: bool = False
     budget: Budget = dataclasses.field(default_factory=budget)

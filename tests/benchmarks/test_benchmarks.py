@@ -27,6 +27,7 @@ SMALL = topic.Scale(
     updates=5,
     trace_events=200,
     trace_chains=3,
+    viewer_events=50,
     diff_events=40,
     own_modules_only=True,
     budget=TINY,

@@ -194,6 +194,12 @@ def test_view(crucible) -> None:  # type: ignore[no-untyped-def]
     rates().save("chain.json")
     assert crucible("trace", "view", "chain.json", "-o", "page.html").stdout.strip() == "page.html"
     assert "learning rates" in Path("page.html").read_text()
+    assert json.loads(crucible("trace", "view", "chain.json", "-o", "p.html", "--json").stdout) == {"path": "p.html"}
+    said = json.loads(crucible("trace", "export", "chain.json", "--format", "tags", "--json").stdout)
+    assert said["format"] == "tags"
+    assert said["text"].startswith("<event")
+    written = crucible("trace", "export", "chain.json", "--format", "csv", "-o", "c.csv", "--json").stdout
+    assert json.loads(written) == {"path": "c.csv"}
     assert "theme" in crucible("trace", "view", "chain.json", "-o", "x.html", "--theme", "blue", code=2).stderr
 
 

@@ -40,20 +40,30 @@ def trace_export(
     format: Annotated[str, typer.Option(help=f"{', '.join(FORMATS)}.")] = "json",  # noqa: A002  # the option's name
     output: OutputOption = None,
     store: StoreOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Print a chain, or write it to a file, in another form."""
+    """Print a chain, or write it to a file, in another form; --json says where, or holds the text."""
     if format not in FORMATS:
         raise SpecError(f"--format must be one of {', '.join(FORMATS)}, got {format!r}{did_you_mean(format, FORMATS)}")
     found = chain_of(chain, store)
     if format in _TABLES:
-        _export_table(found, format.removeprefix("table-"), output)
+        _say(_export_table(found, format.removeprefix("table-"), output), as_json=as_json)
         return
     text = _writers()[format](found)
-    if output is None:
-        typer.echo(text, nl=not text.endswith("\n"))
+    if output is not None:
+        _say(atomic_write(output, text if text.endswith("\n") else f"{text}\n"), as_json=as_json)
+    elif as_json:
+        print_json({"format": format, "text": text})
     else:
-        atomic_write(output, text if text.endswith("\n") else f"{text}\n")
-        typer.echo(relative(output))
+        typer.echo(text, nl=not text.endswith("\n"))
+
+
+def _say(path: Path, *, as_json: bool) -> None:
+    """Print where something was written."""
+    if as_json:
+        print_json({"path": str(path)})
+    else:
+        typer.echo(relative(path))
 
 
 def _writers() -> dict[str, Callable[[Chain], str]]:
@@ -76,13 +86,12 @@ def _otel(chain: Chain) -> str:
     return json.dumps([json.loads(span.to_json(indent=None)) for span in otel_spans(chain)], indent=2)
 
 
-def _export_table(chain: Chain, format: str, output: Path | None) -> None:  # noqa: A002  # the option's name
+def _export_table(chain: Chain, format: str, output: Path | None) -> Path:  # noqa: A002  # the option's name
     from crucible.trace import save_training_table
 
     if output is None:
         raise SpecError("a table goes to a file: name it with --output")
-    save_training_table(chain, output, format=format)
-    typer.echo(relative(output))
+    return save_training_table(chain, output, format=format)
 
 
 @handled
@@ -93,13 +102,14 @@ def trace_view(
     ] = None,
     theme: Annotated[str, typer.Option(help="auto, light or dark.")] = "auto",
     store: StoreOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Open a chain in the browser: one page with filters, timeline, graph and loss curves, no server."""
     from crucible.trace import ViewerOptions, open_in_browser, save_html
 
     options = ViewerOptions(theme=theme)  # type: ignore[arg-type]  # checked there
     found = chain_of(chain, store)
-    typer.echo(relative(open_in_browser(found, options) if output is None else save_html(found, output, options)))
+    _say(open_in_browser(found, options) if output is None else save_html(found, output, options), as_json=as_json)
 
 
 @handled

@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 
-__all__ = ["SUFFIX", "file_name", "id_of", "is_plain"]
+__all__ = ["SUFFIX", "file_name", "is_plain"]
 
 SUFFIX = ".json"
 _LIMIT_BYTES = 200  # file systems take 255; temporary names need some too
 _UNSAFE = re.compile(rb"[^a-z0-9._-]")
-_ENCODED = re.compile(r"%([0-9A-F]{2})", re.ASCII)
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,190}", re.ASCII)
 _RESERVED = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
@@ -33,19 +32,6 @@ def file_name(chain_id: str) -> str:
     if len(name) > _LIMIT_BYTES:
         name = f"%%{hashlib.sha256(raw).hexdigest()}"
     return name + SUFFIX
-
-
-def id_of(name: str) -> str | None:
-    """Return the id that a file's name stands for; None where only the file can tell."""
-    stem = name.removesuffix(SUFFIX)
-    if stem == "%":
-        return ""
-    text = _ENCODED.sub(lambda found: chr(int(found[1], 16)), stem)
-    try:
-        found = text.encode("latin-1").decode("utf-8", "surrogatepass")
-    except ValueError:
-        return None
-    return found if file_name(found) == name else None
 
 
 def is_plain(chain_id: str) -> bool:
