@@ -1,8 +1,8 @@
-"""An event on the bus: unheard, heard by one, and a span around nothing."""
+"""An event on the bus: unheard, heard by one, heard by none of those who listen, and a span around nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from benchmarks.clock import Figure, timed
+from benchmarks.clock import Budget, Figure, timed
 from benchmarks.topic import Scale
 
 PEERS = ()
@@ -25,10 +25,32 @@ def measure(scale: Scale) -> Iterator[Figure]:
         with events.span("crucible_data.evaluation"):
             pass
 
-    yield timed("`events.emit`, nobody listening", "ns", emit, scale.budget)
-    yield timed("`events.span`, nobody listening", "ns", span, scale.budget)
-    events.attach(HANDLER, "crucible_train.batch.stop", lambda _event: None)
+    def span_with_words() -> None:
+        with events.span("crucible_data.evaluation", METADATA):
+            pass
+
+    @events.span("crucible_data.evaluation")
+    def function() -> None:
+        pass
+
+    calls: dict[str, Callable[[], None]] = {
+        "`events.emit`": emit,
+        "`events.span`": span,
+        "`events.span` with metadata": span_with_words,
+        "`@events.span`": function,
+    }
+    yield from _timed(calls, "nobody listening", scale.budget)
+    events.attach(HANDLER, "crucible_data.dataset.loaded", lambda _event: None)
     try:
-        yield timed("`events.emit`, one handler that does nothing", "ns", emit, scale.budget)
+        yield from _timed(calls, "one handler of other events", scale.budget)
+        events.attach(HANDLER, "*", lambda _event: None)
+        yield from _timed(calls, "one handler that does nothing", scale.budget)
+        with events.scope(run_id="r", stage="s"), events.span("crucible_framework.stage"):
+            yield timed("`events.span` in a span, one handler that does nothing", "ns", span, scale.budget)
     finally:
         events.detach(HANDLER)
+
+
+def _timed(calls: dict[str, Callable[[], None]], listening: str, budget: Budget) -> Iterator[Figure]:
+    for name, call in calls.items():
+        yield timed(f"{name}, {listening}", "ns", call, budget)

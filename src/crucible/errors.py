@@ -20,11 +20,13 @@ expected and what to do. Foreign errors are mapped to these at the border of the
     │   ├── TooFewSamples
     │   └── DegenerateSample
     ├── StoreError(OSError)            a record could not be saved or read: never ignored
+    │   └── StoreUnavailable           the database server cannot be reached now
     ├── MissingExtra(ImportError)      .extra; the message holds the exact pip command
     └── Cancelled(RuntimeError)        somebody asked the run to stop
 
-`SpecErrors` is an `ExceptionGroup` of `SpecError`: all problems of a document at once. `UnknownKeyWarning` is the one
-warning: a document that was read leniently had keys that nobody here knows.
+`SpecErrors` is an `ExceptionGroup` of `SpecError`: all problems of a document at once. There are two
+warnings: `UnknownKeyWarning`, a document that was read leniently had keys that nobody here knows, and
+`UnpricedModelWarning`, a model answered whose price nobody gave.
 """
 
 # ruff: noqa: N818  # the design names them after what happened, as `TimeoutError`'s elders are not
@@ -54,9 +56,11 @@ __all__ = [
     "StageTimeout",
     "StatsError",
     "StoreError",
+    "StoreUnavailable",
     "TooFewSamples",
     "TrainError",
     "UnknownKeyWarning",
+    "UnpricedModelWarning",
     "require",
 ]
 
@@ -224,6 +228,10 @@ class StoreError(CrucibleError, OSError):
     """A record could not be saved or read; the message names the file and what to do."""
 
 
+class StoreUnavailable(StoreError):
+    """The database server cannot be reached now, or went away in the middle; trying again later may help."""
+
+
 class MissingExtra(CrucibleError, ImportError):
     """A feature needs packages of an optional extra.
 
@@ -239,6 +247,10 @@ class MissingExtra(CrucibleError, ImportError):
 
 class Cancelled(CrucibleError, RuntimeError):
     """Somebody asked the run to stop."""
+
+
+class UnpricedModelWarning(UserWarning):
+    """A model answered that the price table does not name: what it cost stays unknown."""
 
 
 class UnknownKeyWarning(UserWarning):

@@ -158,7 +158,7 @@ def test_registry_knows_spans_with_their_units() -> None:
         assert info.emitted_by
         if name.endswith((".exception",)):
             assert info.measurements["duration_ns"] == "ns"
-    listed = {name for names in events.registry.categories().values() for name in names}
+    listed = {name for names in events.registry.events_by_category().values() for name in names}
     assert listed == set(events.registry.standard_events())
     assert events.registry.event_info("no.such") is None
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
-import os
 import random
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -176,23 +173,7 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Context:
     return with_bench(context)
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[Callable[[], str]]:
-    """A function that makes a database on a real PostgreSQL; skips, saying why, where none can run."""
-    path = Path(__file__).parents[1] / "store" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("store_conftest", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    pytest.importorskip("psycopg")
-    server = module.PostgresServer()
-    try:
-        server.start()
-    except (OSError, subprocess.SubprocessError) as error:
-        server.stop()
-        if os.environ.get("CRUCIBLE_REQUIRE_POSTGRES"):
-            raise
-        pytest.skip(f"no PostgreSQL: {error}")
-    yield server.database
-    server.stop()
+@pytest.fixture
+def postgres_url(postgres: Any) -> Callable[[], str]:
+    """A function that makes a database on a real PostgreSQL."""
+    return postgres.database

@@ -1,0 +1,114 @@
+"""Training, and the data that it and evaluations use."""
+
+from __future__ import annotations
+
+from crucible.events.registry.entry import EventInfo
+from crucible.events.registry.forms import span_events
+
+__all__ = ["EVENTS"]
+
+_MODEL = {"model": "name of the adapter in training"}
+_BASE = {"base_model": "name of the base model", "total_steps": "steps that pre-training takes"}
+_STEPS = {**_MODEL, "total_steps": "optimiser steps that the training takes"}
+_EVALUATION = {
+    "model": "name of the model that is asked",
+    "total_items": "items to ask",
+    "dataset": "name of the dataset",
+}
+
+EVENTS: tuple[EventInfo, ...] = (
+    *span_events(
+        "crucible_train.training",
+        "training",
+        ("Training job started.", "Training job completed.", "Training job failed."),
+        "train",
+        measures={"initial_loss": "nat", "final_loss": "nat", "steps": "1", "tokens": "1"},
+        metadata={
+            **_STEPS,
+            "base_model": "what is adapted",
+            "rank": "rank of the adapter",
+            "items": "items trained on",
+            "validation_items": "items held out",
+            "truncated": "items that were cut to the window",
+            "refused": "items that did not fit",
+            "seed": "seed of the order of items",
+            "parameters_trained": "trainable numbers",
+        },
+        ending={"resumed_from": "step of the checkpoint it went on from, 0 for none"},
+    ),
+    *span_events(
+        "crucible_train.epoch",
+        "training",
+        ("Epoch started.", "Epoch completed with metrics.", "Epoch failed."),
+        "train",
+        measures={"loss": "nat", "epoch": "1", "steps": "1"},
+        metadata={**_STEPS, "epoch": "its number, from 0"},
+    ),
+    EventInfo(
+        "crucible_train.batch.stop",
+        "training",
+        "Batch completed with loss.",
+        "train",
+        {"step": "1", "loss": "nat", "gradient_norm": "1", "learning_rate": "1", "tokens": "1", "duration_ns": "ns"},
+        metadata={**_STEPS, "epoch": "number of the epoch, from 0"},
+    ),
+    EventInfo(
+        "crucible_train.validation.stop",
+        "training",
+        "Validation loss measured.",
+        "train",
+        {"step": "1", "loss": "nat"},
+        metadata={**_MODEL, "items": "items held out"},
+    ),
+    EventInfo(
+        "crucible_train.checkpoint.saved",
+        "training",
+        "Model checkpoint saved.",
+        "train",
+        {"step": "1"},
+        metadata={**_MODEL, "path": "where it was saved"},
+    ),
+    *span_events(
+        "crucible_train.base_build",
+        "training",
+        ("Building of a base model started.", "Base model built.", "Building of a base model failed."),
+        "train",
+        measures={"loss": "nat", "steps": "1"},
+        metadata={**_BASE, "seed": "seed of the recipe", "synthetic": "whether its text is made up"},
+    ),
+    EventInfo(
+        "crucible_train.base_build.progress",
+        "training",
+        "Base model trained further.",
+        "train",
+        {"step": "1", "loss": "nat"},
+        metadata=_BASE,
+    ),
+    EventInfo(
+        "crucible_data.dataset.loaded",
+        "data",
+        "Dataset loaded.",
+        "data",
+        {"items": "1"},
+        metadata={
+            "name": "name of the dataset",
+            "split": "split of it",
+            "synthetic": "whether its items are made up",
+            "sha256": "digest of the files or items",
+            "source": "where it came from",
+            "revision": "revision of the source, where it has them",
+        },
+    ),
+    *span_events(
+        "crucible_data.evaluation",
+        "data",
+        ("Evaluation started.", "Evaluation completed.", "Evaluation failed."),
+        "data",
+        measures={"items": "1", "prompt_tokens": "1", "completion_tokens": "1"},
+        metadata=_EVALUATION,
+        ending={"means": "mean score by scorer"},
+    ),
+    EventInfo(
+        "crucible_data.evaluation.progress", "data", "Items evaluated.", "data", {"items": "1"}, metadata=_EVALUATION
+    ),
+)
