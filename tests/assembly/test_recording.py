@@ -120,7 +120,7 @@ def test_a_write_lost_in_the_middle_of_a_stage_is_told_at_once(
         told_of.append(error)
         heard.set()
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **_how: object) -> None:
         raise StoreError("crucible.db: cannot save telemetry: the disk is full")
 
     recording = record(on_failure=on_failure)
@@ -331,7 +331,7 @@ def test_a_run_that_cannot_be_listened_to_ends_at_once(
 ) -> None:
     """Its row is written already, so its end is, too: nobody is left with a run that seems to go on."""
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **_how: object) -> None:
         raise error
 
     monkeypatch.setattr("crucible.store.Heartbeat.start", refuse)

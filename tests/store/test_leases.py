@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from crucible.errors import StoreError
 from crucible.pipeline import ContextDelta, Failure, RunInfo, StageRecord
-from crucible.store import Happened, Heartbeat, Store, open_store, tables
+from crucible.store import Happened, Heartbeat, Store, event_row, open_store, tables
 from crucible.store.owner import Owner, current_owner
 from crucible.trace import Event
 from crucible.trace.stored.chain_row import row_of
@@ -138,7 +138,7 @@ def test_who_was_away_too_long_writes_nothing_more(two: tuple[Store, Store], clo
     clock.forward(61)
     assert theirs.runs.claim_for_resume("r").attempt == 2
     theirs.runs.run_started(RUN)
-    event = ("r", "x", 1, None, None, None, None, "{}", "{}")
+    event = event_row("r", "x", 1)
     happened = Happened([event], [("r", "loss", 1, 9.0, 0)], "c", "n", [TRACE_ROW])
     for write in (
         lambda: ours.runs.stage_started("r", DONE),

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from crucible.errors import StoreError
 from crucible.pipeline import ContextDelta, RunInfo, StageRecord
-from crucible.store import Happened, Store, open_store, tables
+from crucible.store import Happened, Store, event_row, open_store, tables
 from crucible.trace import Event
 from crucible.trace.stored.chain_row import row_of
 
@@ -40,7 +40,7 @@ def record(store: Store, run_id: str, *, status: str = "completed", document: st
     """Keep a whole run: stage, file, telemetry, trace and report; an empty status leaves it running."""
     (store.workspace(run_id) / "a").write_text("hello")
     store.runs.run_started(RunInfo(run_id, "e", {"id": document}))
-    event = (run_id, "x", 1, None, None, None, None, "{}", "{}")
+    event = event_row(run_id, "x", 1)
     happened = Happened([event], [(run_id, "loss", 1, 0.5, 0)], f"c-{run_id}", "n", [TRACE_ROW])
     store.runs.stage_finished(run_id, StageRecord(0, "s", "ok"), ContextDelta(artifacts={"a": REF}), happened)
     store.reports.save(run_id, "report", "csv", "text/csv", "x")
@@ -117,10 +117,8 @@ def test_what_belongs_to_no_run_goes(timed: Store, moment: list[datetime]) -> No
     timed.workspace("gone").rmdir()
     (timed.artifacts_dir / "stranger").mkdir()
     early = int(START.timestamp()) * 10**9
-    timed.telemetry.write_events(
-        [("lost", "x", early, None, None, None, None, "{}", "{}")], [("serie", "l", 1, 1.0, early)]
-    )
-    timed.telemetry.write_events([("young", "x", early + 3 * 10**12, None, None, None, None, "{}", "{}")])
+    timed.telemetry.write_events([event_row("lost", "x", early)], [("serie", "l", 1, 1.0, early)])
+    timed.telemetry.write_events([event_row("young", "x", early + 3 * 10**12)])
     timed.traces.save_rows("trace", "c", "n", [TRACE_ROW])
     record(timed, "kept")
     assert timed.gc(dry_run=False).folders == {}

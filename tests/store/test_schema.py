@@ -99,6 +99,38 @@ def test_the_second_version_keeps_what_the_first_had(url: str, opened: Callable[
     assert opened().runs.run("old").attempt == 2
 
 
+THIRD_VERSION = (
+    "INSERT INTO telemetry_events (id, run_id, name, timestamp_ns, measurements_json, metadata_json)"
+    " VALUES (7, 'r', 'x', 5, '{\"n\": 1}', '{}')",
+    "INSERT INTO telemetry_series (id, run_id, name) VALUES (3, 'r', 'loss')",
+    "INSERT INTO telemetry_points (series_id, step, value, timestamp_ns) VALUES (3, 1, 0.5, 9)",
+)
+
+
+def test_the_fourth_version_keeps_the_telemetry_of_the_third(opened: Callable[[], Store]) -> None:
+    """Events and points come as they were; going back, segments are rows again, the newest of each step."""
+    store = opened()
+    with store.database.writing("go down") as connection:
+        downgrade(connection, "0003")
+        for statement in THIRD_VERSION:
+            connection.exec_driver_sql(statement)
+    store = opened()
+    (event,) = store.telemetry.events("r")
+    assert (event.event_id, event.measurements, event.latency_ms) == ("0000000000000007", {"n": 1}, None)
+    assert store.telemetry.points("r", "loss") == [(1, 0.5)]
+    many = [("r", "loss", step, math.nan if step == 2 else float(step), step) for step in range(500)]
+    store.telemetry.write_events([], many)
+    store.telemetry.write_events([], [("r", "loss", 3, 30.0, 1)])
+    with store.database.writing("go down") as connection:
+        downgrade(connection, "0003")
+        rows = connection.exec_driver_sql("SELECT step, value FROM telemetry_points ORDER BY step").all()
+    assert [tuple(row) for row in rows[:4]] == [(0, 0.0), (1, 1.0), (2, None), (3, 30.0)]
+    assert len(rows) == 500
+    store = opened()
+    found = store.telemetry.points("r", "loss")
+    assert (len(found), found[3]) == (500, (3, 30.0))
+
+
 SECOND_VERSION = (
     "INSERT INTO trace_chains VALUES ('r', 'c', 'run r', '2026-01-01T00:00:00.000000+00:00')",
     "INSERT INTO trace_chains VALUES ('s', 'c', 'run s', '2026-01-02T00:00:00.000000+00:00')",

@@ -8,12 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from crucible.errors import StoreError
-from crucible.store import EventRow, Store, encode
+from crucible.store import EventRow, Store, encode, event_row
 
 
 def row(run_id: str, name: str, at: int = 1, **measurements: float) -> EventRow:
     """Return the row of an event."""
-    return (run_id, name, at, "train", 2, "s1", None, encode(measurements), encode({"model": "tuned"}))
+    texts = {"measurements_json": encode(measurements), "metadata_json": encode({"model": "tuned"})}
+    return event_row(run_id, name, at, stage="train", stage_index=2, span_id="s1", **texts)
 
 
 def test_events_come_back_in_order(store: Store, opened: Callable[[], Store]) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crucible.pipeline import ContextDelta, Failure, RunInfo, StageRecord
-from crucible.store import EventRow, Store, TimelineEntry, encode, open_store
+from crucible.store import EventRow, Store, TimelineEntry, encode, event_row, open_store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 START_NS = int(START.timestamp()) * 10**9
@@ -21,7 +21,16 @@ def at(seconds: float) -> str:
 def event(name: str, seconds: int, **fields: Any) -> EventRow:
     """Return the row of an event that closes a span."""
     error = {"error": "boom"} if name.endswith("exception") else {}
-    return ("r", name, START_NS + seconds * S, "train", 0, "s1", None, encode(fields), encode(error))
+    return event_row(
+        "r",
+        name,
+        START_NS + seconds * S,
+        stage="train",
+        stage_index=0,
+        span_id="s1",
+        measurements_json=encode(fields),
+        metadata_json=encode(error),
+    )
 
 
 def test_a_run_is_told_in_order(url: str) -> None:

@@ -17,7 +17,7 @@ import pytest
 from crucible import events
 from crucible.errors import StoreError
 from crucible.store import EventRow, PointRow, Store, open_store
-from crucible.telemetry import Recorder
+from crucible.telemetry import Recorder, RecorderOptions
 
 STEP = "crucible_train.batch.stop"
 
@@ -55,13 +55,13 @@ class Gate:
         self._write = store.telemetry.write_events
         monkeypatch.setattr(store.telemetry, "write_events", self.write)
 
-    def write(self, rows: list[EventRow], points: list[PointRow]) -> None:
+    def write(self, rows: list[EventRow], points: list[PointRow], **how: Any) -> None:
         """Wait, then fail or write."""
         assert self.open.wait(30)
         if self.error:
             raise self.error
         self.batches.append(len(rows))
-        self._write(rows, points)
+        self._write(rows, points, **how)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_resumed_run_replaces_the_steps_that_it_repeats(store: Store) -> None:
 def test_many_threads_lose_nothing(store: Store, monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
     """With a queue much smaller than the flood, emitters wait for the writer, and every event arrives."""
     gate.open.set()
-    recorder = Recorder(store, "r", capacity=50)
+    recorder = Recorder(store, "r", options=RecorderOptions(capacity=50))
     recorder.start()
     threads = [threading.Thread(target=emit_steps, args=(500, "r", 500 * number)) for number in range(4)]
     for thread in threads:
@@ -156,7 +156,7 @@ def test_many_threads_lose_nothing(store: Store, monkeypatch: pytest.MonkeyPatch
 
 def test_a_full_queue_makes_the_emitter_wait(store: Store, gate: Gate) -> None:
     """Memory is bounded while the disk is slow, and nothing is dropped."""
-    recorder = Recorder(store, "r", capacity=10)
+    recorder = Recorder(store, "r", options=RecorderOptions(capacity=10))
     recorder.start()
     emitter = threading.Thread(target=emit_steps, args=(100,))
     emitter.start()
@@ -172,7 +172,7 @@ def test_a_full_queue_makes_the_emitter_wait(store: Store, gate: Gate) -> None:
 def test_a_lost_write_is_never_forgotten(store: Store, gate: Gate) -> None:
     """Every flush from then on raises, the owner is told at once, and emitters are not held up."""
     told: list[StoreError] = []
-    recorder = Recorder(store, "r", capacity=10, on_failure=told.append)
+    recorder = Recorder(store, "r", options=RecorderOptions(capacity=10), on_failure=told.append)
     recorder.start()
     assert recorder.failure is None
     gate.error = StoreError("crucible.db: cannot save telemetry: the disk is full")
@@ -204,7 +204,7 @@ def test_stop_tells_of_a_loss_that_nobody_heard_of(store: Store, gate: Gate) -> 
 
 def test_a_failure_frees_those_who_wait(store: Store, gate: Gate) -> None:
     """An emitter that waits for room goes on when there will never be any."""
-    recorder = Recorder(store, "r", capacity=5)
+    recorder = Recorder(store, "r", options=RecorderOptions(capacity=5))
     recorder.start()
     emitter = threading.Thread(target=emit_steps, args=(50,))
     emitter.start()
@@ -288,7 +288,7 @@ import alembic.command
 from crucible import events
 from crucible.errors import StoreError
 from crucible.store import open_store
-from crucible.telemetry import Recorder
+from crucible.telemetry import Recorder, RecorderOptions
 folder, run_id, action = sys.argv[1:]
 store = open_store(folder)
 recorder = Recorder(store, run_id)
@@ -366,7 +366,7 @@ def test_two_processes_record_into_one_folder(store: Store, tmp_path: Path) -> N
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_does_not_wait_for_a_writer_that_it_has_not(store: Store) -> None:
     """A worker of a data loader may emit as much as it likes; the parent alone records."""
-    recorder = Recorder(store, "r", capacity=5)
+    recorder = Recorder(store, "r", options=RecorderOptions(capacity=5))
     recorder.start()
     emit_steps(2)
     child = os.fork()

@@ -9,8 +9,7 @@ import msgspec
 import pytest
 
 from crucible.events import Event, Scope
-from crucible.store import decode
-from crucible.telemetry.series import event_row, points_of, seen, series_name
+from crucible.telemetry.series import points_of, seen, series_name
 
 
 def event(measurements: dict[str, Any], metadata: dict[str, Any] | None = None) -> Event:
@@ -29,13 +28,6 @@ def test_a_series_is_named_after_event_measurement_and_model() -> None:
     """The name is the one that the documentation gives."""
     assert series_name("train.batch.stop", "loss", "rank16") == "train.batch.stop:loss[model=rank16]"
     assert series_name("train.batch.stop", "loss") == "train.batch.stop:loss"
-
-
-def test_a_row_holds_everything() -> None:
-    """Scope, span and both mappings are kept."""
-    row = event_row("r", seen(event({"step": 1}, {"path": None})))
-    assert row[:7] == ("r", "train.batch.stop", 77, "train", 2, "s2", "s1")
-    assert [decode(text) for text in row[7:]] == [{"step": 1}, {"path": None}]
 
 
 def test_what_was_seen_does_not_change_any_more() -> None:

@@ -5,7 +5,7 @@ Nothing here decides what a run, a metric or a trace means; rooms above go throu
 """
 
 from crucible.store.codec import decode, encode, storable
-from crucible.store.happened import EventRow, Happened, PointRow, TraceRow
+from crucible.store.happened import ABSENT, EventRow, Happened, PointRow, TraceRow, event_row
 from crucible.store.heartbeat import Heartbeat
 from crucible.store.lineage import ArtifactInput, StoredArtifact
 from crucible.store.opening import Store, open_store, shown_location
@@ -15,25 +15,38 @@ from crucible.store.records import RunComparison, StoredChain, StoredEvent, Stor
 from crucible.store.removal import Collected, CollectedRun
 from crucible.store.reports import ReportRepository
 from crucible.store.runs import RunRepository
+from crucible.store.segment import Points
 from crucible.store.telemetry import TelemetryRepository
+from crucible.store.telemetry_aggregate import Aggregate
+from crucible.store.telemetry_experiments import ExperimentInfo, ExperimentRepository, ExperimentStatus
+from crucible.store.telemetry_query import EventQuery
+from crucible.store.telemetry_series import SeriesSummary
 from crucible.store.timeline import TimelineEntry
 from crucible.store.traces import TraceRepository
 from crucible.store.workspaces import require_run_id
 
 __all__ = [
+    "ABSENT",
+    "Aggregate",
     "ArtifactInput",
     "Collected",
     "CollectedRun",
+    "EventQuery",
     "EventRow",
+    "ExperimentInfo",
+    "ExperimentRepository",
+    "ExperimentStatus",
     "Happened",
     "Heartbeat",
     "MetricFilter",
     "Owner",
     "PointRow",
+    "Points",
     "ReportRepository",
     "RunComparison",
     "RunQuery",
     "RunRepository",
+    "SeriesSummary",
     "Store",
     "StoredArtifact",
     "StoredChain",
@@ -46,6 +59,7 @@ __all__ = [
     "TraceRow",
     "decode",
     "encode",
+    "event_row",
     "metric_at",
     "open_store",
     "require_run_id",

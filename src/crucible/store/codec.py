@@ -17,7 +17,7 @@ import msgspec
 __all__ = ["decode", "encode", "escaped", "marked", "revived", "storable"]
 
 _TAG = "$float"
-_MARK = b'"$float"'
+_MARK = '"$float"'
 _NAMES = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _NO_FLOATS = frozenset({str, int, bool, type(None)})
 
@@ -31,18 +31,18 @@ def _foreign(value: Any) -> Any:
     return str(value)
 
 
-_encoder = msgspec.json.Encoder(enc_hook=_foreign)
+_encoded = msgspec.json.Encoder(enc_hook=_foreign).encode
 
 
 def encode(value: Any) -> str:
     """Return a value as JSON text that `decode` turns back; tuples come back as lists."""
     try:
-        text = _encoder.encode(value)
+        text = _encoded(value).decode()
     except (TypeError, ValueError, OverflowError, RecursionError):  # odd keys, huge integers, lone surrogates
-        return _encoder.encode(_plain(value)).decode()
-    if _MARK in text or (b"null" in text and not _is_finite(value)):
-        text = _encoder.encode(_plain(value))
-    return text.decode()
+        return _encoded(_plain(value)).decode()
+    if _MARK in text or ("null" in text and not _is_finite(value)):
+        return _encoded(_plain(value)).decode()
+    return text
 
 
 def decode(text: str) -> Any:

@@ -50,6 +50,11 @@ class Database:
         """Whether this is SQLite; otherwise it is PostgreSQL."""
         return self.engine.dialect.name == "sqlite"
 
+    @property
+    def is_memory(self) -> bool:
+        """Whether it is in the memory of this process alone."""
+        return False
+
     @contextlib.contextmanager
     def reading(self, doing: str) -> Generator[Connection]:
         """Open a read transaction: one consistent view, nothing is written.
@@ -115,6 +120,11 @@ class Database:
         """Return a statement with `?` for its values in the driver's own style; it must hold no other `?` or `%`."""
         return statement if self.is_sqlite else statement.replace("?", "%s")
 
+    def forget_in_child(self) -> None:
+        """Leave the connections to the parent: what a forked child does."""
+        self.writer.abandon()
+        self.engine.dispose(close=False)
+
     def close(self) -> None:
         """Close every connection."""
         self.writer.close()
@@ -162,8 +172,7 @@ _opened: weakref.WeakSet[Database] = weakref.WeakSet()
 def _forget_in_child() -> None:
     """Make a forked child open its own connections: SQLite's and libpq's do not survive a fork."""
     for database in list(_opened):
-        database.writer.abandon()
-        database.engine.dispose(close=False)
+        database.forget_in_child()
 
 
 if hasattr(os, "register_at_fork"):

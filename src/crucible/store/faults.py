@@ -13,7 +13,7 @@ from collections.abc import Generator
 
 from sqlalchemy import exc
 
-from crucible.errors import StoreError
+from crucible.errors import StoreError, StoreUnavailable
 
 __all__ = ["store_faults"]
 
@@ -46,6 +46,9 @@ _POSTGRES = {  # classes and codes of SQLSTATE
 }
 
 
+_AWAY = ("08", "57P")  # connection lost, shutting down or starting
+
+
 @contextlib.contextmanager
 def store_faults(location: str, doing: str) -> Generator[None]:
     """Turn every foreign error of the block into a `StoreError`.
@@ -55,18 +58,30 @@ def store_faults(location: str, doing: str) -> Generator[None]:
         doing: What was tried, such as `open` or `save a stage's end`.
 
     Raises:
-        StoreError: Whatever the database or the operating system complained of.
+        StoreUnavailable: A server cannot be reached, or went away.
+        StoreError: Whatever else the database or the operating system complained of.
     """
     try:
         yield
     except StoreError:
         raise
     except exc.DBAPIError as error:
-        raise StoreError(_sentence(location, doing, error.orig or error)) from error
+        raise _kind(error.orig or error)(_sentence(location, doing, error.orig or error)) from error
     except exc.SQLAlchemyError as error:
         raise StoreError(_sentence(location, doing, error)) from error
     except (sqlite3.Error, OSError, UnicodeEncodeError, OverflowError, *_server_errors()) as error:
-        raise StoreError(_sentence(location, doing, error)) from error
+        raise _kind(error)(_sentence(location, doing, error)) from error
+
+
+def _kind(error: BaseException) -> type[StoreError]:
+    """Return what an error of the database is: that a server is away, or anything else."""
+    driver = sys.modules.get("psycopg")
+    if driver is None or not isinstance(error, driver.Error):
+        return StoreError
+    state: str | None = getattr(error, "sqlstate", None)
+    if state is None:  # libpq's own: nobody answered, or the line is cut
+        return StoreUnavailable if isinstance(error, driver.OperationalError) else StoreError
+    return StoreUnavailable if state.startswith(_AWAY) else StoreError
 
 
 def _server_errors() -> tuple[type[Exception], ...]:

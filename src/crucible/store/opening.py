@@ -20,6 +20,7 @@ from crucible.ir.files import sync_folder
 from crucible.store.engine import Database, postgres_engine, sqlite_engine
 from crucible.store.faults import store_faults
 from crucible.store.fence import Fence
+from crucible.store.memory import MEMORY, memory_database
 from crucible.store.parts import LEASE_S, Parts
 from crucible.store.removal import Collected
 from crucible.store.reports import ReportRepository
@@ -66,7 +67,7 @@ class Store:
         self.database = database
         self._clock = clock
         fence = Fence(database)
-        self.telemetry = TelemetryRepository(database, fence)
+        self.telemetry = TelemetryRepository(database, fence, clock)
         self.traces = TraceRepository(database, fence, clock=clock)
         self.reports = ReportRepository(database, clock=clock)
         self.runs = RunRepository(Parts(database, fence, self.telemetry, self.traces, artifacts_dir, clock, lease_s))
@@ -108,8 +109,8 @@ def open_store(
     """Open a store, made or brought up to date where that is needed.
 
     Args:
-        url_or_path: A folder, or `postgresql://user:password@host/database`; None: the environment variable
-            CRUCIBLE_STORE, or `.crucible` in the working directory.
+        url_or_path: A folder, `postgresql://user:password@host/database`, or `:memory:` for one that is gone when it
+            is closed; None: the environment variable CRUCIBLE_STORE, or `.crucible` in the working directory.
         create: Whether a store that does not exist is made.
         clock: Returns the current time, aware.
         lease_s: How long a run counts as living after the last sign of life, where its process cannot be seen; seconds.
@@ -120,7 +121,9 @@ def open_store(
         MissingExtra: A PostgreSQL store without psycopg.
     """
     wanted = url_or_path or os.environ.get(ENVIRONMENT) or DEFAULT_FOLDER
-    if isinstance(wanted, str) and "://" in wanted:
+    if wanted == MEMORY:
+        found = _open_memory()
+    elif isinstance(wanted, str) and "://" in wanted:
         found = _open_server(wanted)
     else:
         found = _open_folder(Path(wanted).expanduser(), create=create)
@@ -154,6 +157,12 @@ def _open_folder(folder: Path, *, create: bool) -> _Found:
     if version is None:
         sync_folder(folder)
     return database, str(folder), artifacts
+
+
+def _open_memory() -> _Found:
+    database = memory_database()
+    ensure_current(database)
+    return database, MEMORY, Path(DEFAULT_FOLDER).absolute() / "artifacts"
 
 
 def _open_server(text: str) -> _Found:

@@ -67,8 +67,8 @@ class RunComparison(msgspec.Struct, frozen=True):
     durations: list[Difference]
 
 
-class StoredEvent(msgspec.Struct, frozen=True):
-    """An event of a run.
+class StoredEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event of a recording: of a run, or of a telemetry experiment.
 
     Args:
         name: Dotted name.
@@ -79,16 +79,32 @@ class StoredEvent(msgspec.Struct, frozen=True):
         parent_span_id: The enclosing span.
         measurements: Numbers; NaN and infinities as they were.
         metadata: Words and structures.
+        run_id: The recording: a run's id, or a telemetry experiment's.
+        event_id: 16 hexadecimal digits, unique in the store.
+        correlation_id: What all events of one request share.
+        condition: The arm of the experiment, such as `control`.
+        latency_ms: How long what it ends took, milliseconds.
+        cost_usd: What it cost, US dollars.
+        success: Whether it went well; None where nobody said.
+        fields: What else enrichment found, by name.
     """
 
     name: str
     timestamp_ns: int
-    stage: str | None
-    stage_index: int | None
-    span_id: str | None
-    parent_span_id: str | None
-    measurements: dict[str, Any]
-    metadata: dict[str, Any]
+    stage: str | None = None
+    stage_index: int | None = None
+    span_id: str | None = None
+    parent_span_id: str | None = None
+    measurements: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    run_id: str = ""
+    event_id: str = ""
+    correlation_id: str | None = None
+    condition: str | None = None
+    latency_ms: float | None = None
+    cost_usd: float | None = None
+    success: bool | None = None
+    fields: dict[str, Any] = {}
 
 
 class StoredChain(msgspec.Struct, frozen=True):

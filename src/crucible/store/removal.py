@@ -173,13 +173,15 @@ def _delete_rows(connection: Connection, run_id: str) -> None:
 def _dangling(connection: Connection, before: datetime) -> list[str]:
     """Return the ids without a run under which telemetry or traces lie, none of it from `before` or later."""
     events, points, chains = tables.telemetry_events.c, tables.telemetry_points.c, tables.trace_chains.c
-    known = select(_runs.c.run_id)
+    known = union(select(_runs.c.run_id), select(tables.telemetry_experiments.c.id))
     recorded = union(*(select(table.c.run_id).where(~table.c.run_id.in_(known)) for table in _RECORDED))
     before_ns = int(before.timestamp()) * 1_000_000_000
     measured = select(tables.telemetry_series.c.run_id).join(tables.telemetry_points)
+    packed = select(tables.telemetry_series.c.run_id).join(tables.telemetry_segments)
     late = union(
         select(events.run_id).where(events.timestamp_ns >= before_ns),
         measured.where(points.timestamp_ns >= before_ns),
+        packed.where(tables.telemetry_segments.c.written_ns >= before_ns),
         select(chains.run_id).where(chains.created_at >= moment_text(before)),
     )
     return sorted(set(connection.scalars(recorded)) - set(connection.scalars(late)))

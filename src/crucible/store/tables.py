@@ -11,9 +11,14 @@ Texts named `*_json` hold JSON (see `codec`); times are ISO 8601 UTC with micros
     artifact_inputs    which artifacts an artifact was made from; a NULL sha256: the run had none of that name
     reports            rendered reports by (run, name, format), as text
     workspaces         the folders for files of runs that this store made; one without a run is left over
-    telemetry_events   one row an event of a run, in order of `id`
-    telemetry_series   one row a (run, series name); points refer to its `id`
-    telemetry_points   one row a (series, step): a repeated step replaces the value; a NULL value is NaN
+    telemetry_experiments  one row a recording that is not a run's: what was asked, how it stands, its counts
+    telemetry_events   one row an event of a recording, in order of arrival; `run_id` is the recording: a run's id, or a
+                       telemetry experiment's
+    telemetry_series   one row a (recording, series name); points and segments refer to its `id`
+    telemetry_points   one row a (series, step), newer than every segment of the series; a repeated step replaces the
+                       value; a NULL value is NaN
+    telemetry_segments many points of a series as columns of little-endian 8-byte numbers, and their summary; a later
+                       segment's step replaces an earlier one's
     trace_chains       one row a causal chain, of a run or (run_id NULL) of none; `chain_id` is its own id
     trace_events       one row a trace event, in order of `id`; a known event_id is replaced; `timestamp_us` is in
                        microseconds since 1970 UTC
@@ -35,7 +40,9 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -52,7 +59,9 @@ __all__ = [
     "runs",
     "stage_records",
     "telemetry_events",
+    "telemetry_experiments",
     "telemetry_points",
+    "telemetry_segments",
     "telemetry_series",
     "trace_chains",
     "trace_events",
@@ -183,7 +192,15 @@ telemetry_events = Table(
     Column("parent_span_id", Text),
     Column("measurements_json", Text, nullable=False),
     Column("metadata_json", Text, nullable=False),
+    Column("event_id", BigInteger, nullable=False, server_default="0"),
+    Column("correlation_id", Text),
+    Column("condition", Text),
+    Column("latency_ms", Double[float]()),
+    Column("cost_usd", Double[float]()),
+    Column("success", SmallInteger),
+    Column("fields_json", Text),
     Index("ix_telemetry_events_run_id_name", "run_id", "name"),
+    Index("ix_telemetry_events_run_id_timestamp_ns", "run_id", "timestamp_ns"),
 )
 
 telemetry_series = Table(
@@ -203,6 +220,54 @@ telemetry_points = Table(
     Column("value", Double[float]()),
     Column("timestamp_ns", BigInteger, nullable=False),
     sqlite_with_rowid=False,
+)
+
+telemetry_segments = Table(
+    "telemetry_segments",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True),
+    Column("series_id", _BIG_ID, ForeignKey("telemetry_series.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("batch", BigInteger, nullable=False),
+    Column("written_ns", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("finite", BigInteger, nullable=False),
+    Column("first_step", BigInteger, nullable=False),
+    Column("last_step", BigInteger, nullable=False),
+    Column("stride", BigInteger),
+    Column("mean", Double[float]()),
+    Column("m2", Double[float]()),
+    Column("min", Double[float]()),
+    Column("min_step", BigInteger),
+    Column("max", Double[float]()),
+    Column("max_step", BigInteger),
+    Column("last", Double[float]()),
+    Column("steps", LargeBinary),
+    Column("points", LargeBinary, nullable=False),
+    Column("timestamps", LargeBinary, nullable=False),
+)
+
+telemetry_experiments = Table(
+    "telemetry_experiments",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hypothesis", Text),
+    Column("condition", Text, nullable=False),
+    Column("status", String(16), nullable=False, index=True),
+    Column("started_at", Text, nullable=False, index=True),
+    Column("stopped_at", Text),
+    Column("paused_at", Text),
+    Column("pause_count", Integer, nullable=False),
+    Column("paused_ns", BigInteger, nullable=False),
+    Column("sample_size", BigInteger),
+    Column("recorded", BigInteger, nullable=False),
+    Column("dropped_json", Text, nullable=False),
+    Column("tags_json", Text, nullable=False),
+    Column("metadata_json", Text, nullable=False),
+    Column("settings_json", Text, nullable=False),
+    Column("owner_pid", BigInteger, nullable=False),
+    Column("owner_host", Text, nullable=False),
+    Column("owner_started", Text, nullable=False),
 )
 
 trace_chains = Table(

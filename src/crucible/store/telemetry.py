@@ -1,29 +1,34 @@
-"""Events and series of runs: written in bulk by the recorder, read by whoever asks.
+"""Events and series of recordings: written in bulk by the recorder, read by whoever asks.
 
-A point is known by (run, series, step): a resumed run that repeats a step replaces the point. NaN lies there as NULL,
-since SQLite knows no other way, and comes back as NaN.
+A recording is a run's telemetry or a telemetry experiment's; `run_id` is its id. A point is known by (recording,
+series, step): a resumed run that repeats a step replaces the point. What is written is in `telemetry_events` and
+`telemetry_points`, how it is read in `telemetry_query`, `telemetry_aggregate` and `telemetry_series`.
 """
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
-from crucible.errors import StoreError
 from crucible.store import tables
-from crucible.store.codec import decode
 from crucible.store.engine import Database
 from crucible.store.fence import Fence
 from crucible.store.happened import EventRow, PointRow
 from crucible.store.records import StoredEvent
+from crucible.store.segment import Points
+from crucible.store.telemetry_aggregate import Aggregate, EventAggregator
+from crucible.store.telemetry_events import EventWriter
+from crucible.store.telemetry_experiments import ExperimentRepository
+from crucible.store.telemetry_points import PointWriter
+from crucible.store.telemetry_query import EventQuery, EventReader, stored_event
+from crucible.store.telemetry_series import SeriesReader, SeriesSummary
 
 __all__ = ["TelemetryRepository"]
 
-_events, _series, _points = tables.telemetry_events, tables.telemetry_series, tables.telemetry_points
+_events, _series = tables.telemetry_events, tables.telemetry_series
 
 
 class TelemetryRepository:
@@ -32,25 +37,43 @@ class TelemetryRepository:
     Args:
         database: The open database.
         fence: Which runs are this process's to write.
+        clock: Returns the current time, aware.
     """
 
-    def __init__(self, database: Database, fence: Fence) -> None:
+    def __init__(self, database: Database, fence: Fence, clock: Callable[[], datetime]) -> None:
+        self.experiments = ExperimentRepository(database, clock)
         self._database = database
         self._fence = fence
-        self._series_ids: dict[tuple[str, str], int] = {}  # only what is committed
-        self._insert_event = database.insert_text(_events)
-        self._insert_point = database.insert_text(_points, ["series_id", "step"])
-        self._insert_series = database.insert_text(_series, ["run_id", "name"], replace=False)
-        self._find_series = database.text(f"SELECT id FROM {_series.name} WHERE run_id = ? AND name = ?")  # noqa: S608  # our own name
+        self._event_writer = EventWriter(database)
+        self._point_writer = PointWriter(database)
+        self._event_reader = EventReader(database)
+        self._aggregator = EventAggregator(database)
+        self._series_reader = SeriesReader(database)
+        self._delete_event = database.text(
+            f"DELETE FROM {_events.name} WHERE run_id = ? AND timestamp_ns = ? AND event_id = ?"  # noqa: S608  # our own name
+        )
 
-    def write_events(self, events: Sequence[EventRow], points: Sequence[PointRow] = ()) -> None:
+    # --- writing ---
+
+    def write_events(
+        self,
+        events: Sequence[EventRow],
+        points: Sequence[PointRow] = (),
+        *,
+        replaced: Sequence[tuple[str, int, int]] = (),
+        batch: int = 0,
+        again: bool = False,
+    ) -> None:
         """Append events and put points in one transaction.
 
         Survives the death of this process when it returns; a power loss may take the last moments.
 
         Args:
             events: In order; texts named `*_json` are made by `codec.encode`.
-            points: A later one replaces an earlier one of the same run, series and step.
+            points: A later one replaces an earlier one of the same recording, series and step.
+            replaced: Events to remove, by recording, time and event id.
+            batch: What these points are known by, should they be written again; unique among those of a series.
+            again: Whether all of it may be there already, because the connection was lost while it was written.
 
         Raises:
             StoreError: It could not be written, or a run was claimed by another process; then nothing of it was.
@@ -58,84 +81,106 @@ class TelemetryRepository:
         with self._database.writer.transaction("save telemetry") as cursor:
             for run_id in {row[0] for row in (*events, *points)}:
                 self._fence.check_held(cursor, run_id)
-            fresh = self.put(cursor, events, points)
+            fresh = self.put(cursor, events, points, batch=batch, again=again)
+            if replaced:
+                cursor.executemany(self._delete_event, replaced)
         self.remember(fresh)
 
-    def put(self, cursor: Any, events: Sequence[EventRow], points: Sequence[PointRow]) -> Mapping[tuple[str, str], int]:
+    def put(
+        self,
+        cursor: Any,
+        events: Sequence[EventRow],
+        points: Sequence[PointRow],
+        *,
+        batch: int = 0,
+        again: bool = False,
+    ) -> Mapping[tuple[str, str], int]:
         """Write what `write_events` does inside a transaction of the database's `writer`.
 
         Returns:
             The series that are new, for `remember` once the transaction has ended well.
         """
         if events:
-            cursor.executemany(self._insert_event, events)
-        fresh: dict[tuple[str, str], int] = {}
-        if points:
-            rows: list[tuple[int, int, float | None, int]] = []
-            for run_id, name, step, value, timestamp_ns in points:
-                key = (run_id, name)
-                series_id = self._series_ids.get(key) or fresh.get(key)
-                if series_id is None:
-                    series_id = fresh[key] = self._series_id(cursor, key)
-                rows.append((series_id, step, None if math.isnan(value) else value, timestamp_ns))
-            cursor.executemany(self._insert_point, rows)
-        return fresh
+            self._event_writer.write(cursor, events, again=again)
+        return self._point_writer.write(cursor, points, batch=batch, again=again) if points else {}
 
     def remember(self, fresh: Mapping[tuple[str, str], int]) -> None:
         """Take the ids of series that were committed."""
-        self._series_ids.update(fresh)
+        if fresh:
+            self._point_writer.remember(fresh)
 
     def forget(self, run_id: str) -> None:
-        """Forget the ids of series of a run that was deleted."""
-        for key in [key for key in self._series_ids if key[0] == run_id]:
-            del self._series_ids[key]
+        """Forget the ids of series of a recording that was deleted."""
+        self._point_writer.forget(run_id)
 
-    def series(self, run_id: str) -> list[str]:
-        """Return the names of a run's series, sorted.
+    def close_series(self, run_id: str) -> None:
+        """Make columns of the rows of a recording's series, which will grow no more, or rarely.
+
+        Raises:
+            StoreError: It could not be written; then everything stays as it was.
+        """
+        with self._database.reading("list series") as connection:
+            numbers = list(connection.scalars(select(_series.c.id).where(_series.c.run_id == run_id)))
+        with self._database.writer.transaction("close the series") as cursor:
+            self._point_writer.fold(cursor, numbers)
+
+    def prune(self, run_id: str, before_ns: int) -> int:
+        """Remove the events of a recording that happened before a moment; return how many there were.
 
         Args:
-            run_id: The run's full id.
+            run_id: The recording.
+            before_ns: Nanoseconds since 1970-01-01 UTC.
         """
-        query = select(_series.c.name).where(_series.c.run_id == run_id).order_by(_series.c.name)
-        with self._database.reading("list series") as connection:
-            return sorted(connection.scalars(query))
+        with self._database.writing("remove old events", synced=False) as connection:
+            old = delete(_events).where(_events.c.run_id == run_id, _events.c.timestamp_ns < before_ns)
+            return connection.execute(old).rowcount
+
+    # --- reading ---
+
+    def series(self, run_id: str) -> list[str]:
+        """Return the names of a recording's series, sorted.
+
+        Args:
+            run_id: The recording's full id.
+        """
+        return self._series_reader.names(run_id)
 
     def points(self, run_id: str, series: str) -> list[tuple[int, float]]:
         """Return a series as (step, value), by step.
 
         Args:
-            run_id: The run's full id.
+            run_id: The recording's full id.
             series: A name that `series` returns, such as `crucible_train.batch.stop:loss[model=tuned]`.
 
         Raises:
-            StoreError: The run has no such series; the message names near ones.
+            StoreError: The recording has no such series; the message names near ones.
         """
-        with self._database.reading("read a series") as connection:
-            series_id = connection.scalar(_find_series(run_id, series))
-            if series_id is None:
-                known = list(connection.scalars(select(_series.c.name).where(_series.c.run_id == run_id)))
-                near = difflib.get_close_matches(series, known, n=3, cutoff=0.5) or sorted(known)[:3]
-                hint = f"did you mean {' or '.join(near)}?" if near else "nothing with a step was recorded for it"
-                raise StoreError(f'run {run_id} has no series "{series}"; {hint}')
-            query = select(_points.c.step, _points.c.value).where(_points.c.series_id == series_id)
-            rows = connection.execute(query.order_by(_points.c.step)).all()
-        return [(step, math.nan if value is None else value) for step, value in rows]
+        found = self._series_reader.points(run_id, series)
+        return list(zip(found.steps, found.values, strict=True))
+
+    def point_arrays(self, run_id: str, series: str) -> Points:
+        """Return a series as arrays, by step; see `points`."""
+        return self._series_reader.points(run_id, series)
+
+    def series_summary(self, run_id: str) -> list[SeriesSummary]:
+        """Return what each series of a recording comes to, by name, reading few of its points."""
+        return self._series_reader.summaries(run_id)
 
     def event_counts(self, run_id: str) -> dict[str, int]:
-        """Return how many events of each name a run has, by name.
+        """Return how many events of each name a recording has, by name.
 
         Args:
-            run_id: The run's full id.
+            run_id: The recording's full id.
         """
         query = select(_events.c.name, func.count()).where(_events.c.run_id == run_id).group_by(_events.c.name)
         with self._database.reading("count events") as connection:
             return dict(sorted((name, count) for name, count in connection.execute(query)))
 
     def events(self, run_id: str, name: str | None = None, limit: int | None = None) -> list[StoredEvent]:
-        """Return events of a run in the order in which they happened.
+        """Return events of a recording in the order in which they arrived.
 
         Args:
-            run_id: The run's full id.
+            run_id: The recording's full id.
             name: Only events of this name.
             limit: The last so many; None for all.
         """
@@ -144,26 +189,20 @@ class TelemetryRepository:
             query = query.where(_events.c.name == name)
         with self._database.reading("read events") as connection:
             rows = connection.execute(query.order_by(_events.c.id.desc()).limit(limit)).all()
-        return [_stored(row) for row in reversed(rows)]
+        return [stored_event(row) for row in reversed(rows)]
 
-    def _series_id(self, cursor: Any, key: tuple[str, str]) -> int:
-        cursor.execute(self._insert_series, key)
-        cursor.execute(self._find_series, key)
-        return cursor.fetchone()[0]
+    def select(self, query: EventQuery) -> Iterator[StoredEvent]:
+        """Yield the events that a query wants, in the order of time; see `EventReader.select`."""
+        return self._event_reader.select(query)
 
+    def count(self, query: EventQuery) -> int:
+        """Return how many events a query wants, whatever its `limit` and `offset`."""
+        return self._event_reader.count(query)
 
-def _find_series(run_id: str, name: str) -> Any:
-    return select(_series.c.id).where(_series.c.run_id == run_id, _series.c.name == name)
+    def after(self, run_id: str, number: int, limit: int = 1_000) -> list[tuple[int, StoredEvent]]:
+        """Return events that arrived after one, for following; see `EventReader.after`."""
+        return self._event_reader.after(run_id, number, limit)
 
-
-def _stored(row: Any) -> StoredEvent:
-    return StoredEvent(
-        name=row.name,
-        timestamp_ns=row.timestamp_ns,
-        stage=row.stage,
-        stage_index=row.stage_index,
-        span_id=row.span_id,
-        parent_span_id=row.parent_span_id,
-        measurements=decode(row.measurements_json),
-        metadata=decode(row.metadata_json),
-    )
+    def aggregate(self, query: EventQuery, **how: Any) -> list[Aggregate]:
+        """Return numbers over the events that a query wants, computed by the database; see `EventAggregator`."""
+        return self._aggregator.aggregate(query, **how)

@@ -1,40 +1,73 @@
-"""Keeps what happens in a run, off the thread on which it happens.
+"""Keeps what happens in a recording, off the thread on which it happens.
 
-The handler copies the event into a queue, and a thread of its own writes many at once. Who needs them durable now does
-not wait for that thread, but writes what waits itself: `flush`, or `drained` to write it together with something else.
-The queue is bounded: when it is full the emitter waits, and nothing is dropped. A write that failed is never forgotten:
-from then on every `flush` raises, and nothing more is queued.
+The caller appends to a bounded queue, and a thread of its own writes many at once. Who needs them durable now does not
+wait for that thread, but writes what waits itself: `flush`, or `drained` to write it together with something else.
+A write that failed is never forgotten: from then on every `flush` raises, and nothing more is queued. A database server
+that went away is waited for, and what was under way is written once.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import os
 import threading
-import weakref
+import time
 from collections import deque
 from collections.abc import Callable, Generator
+from typing import Literal
+
+import msgspec
 
 from crucible import events
-from crucible.errors import StoreError
+from crucible.errors import StoreError, StoreUnavailable
 from crucible.store import EventRow, PointRow, Store
-from crucible.telemetry.series import SeenEvent, event_row, points_of, seen
+from crucible.telemetry.intake import Intake, Rows
+from crucible.telemetry.lifetime import Recording, forget, keep
+from crucible.telemetry.series import seen
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "RecorderOptions", "WhenFull"]
 
-_INTERVAL_S = 0.05
-_BATCH = 2_000
+WhenFull = Literal["block", "drop", "raise"]
+
+_BATCH = 4_000
+_RETRY_S = 0.1
+_LONGEST_RETRY_S = 2.0
 
 
-class Recorder:
-    """Records the events of one run into a store.
+class RecorderOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a recorder writes.
+
+    Args:
+        capacity: Events and points that may wait to be written.
+        when_full: What becomes of one more: its emitter waits (`block`), it is dropped and counted (`drop`), or a
+            `StoreError` is raised (`raise`; an event of the bus is counted as dropped, as no handler may break what it
+            listens to).
+        interval_s: How often what waits is written; what `kill -9` may lose at most.
+        patience_s: How long a database server that went away is waited for.
+    """
+
+    capacity: int = 50_000
+    when_full: WhenFull = "block"
+    interval_s: float = 0.05
+    patience_s: float = 30.0
+
+
+_DEFAULT = RecorderOptions()
+
+
+class Recorder(Recording):
+    """Records the events of one run, or of one telemetry experiment, into a store.
 
     Args:
         store: Where to; must stay open until `stop`.
-        run_id: The run. Only events emitted inside its scope are recorded.
-        capacity: Events that may wait to be written; one more makes its emitter wait.
+        run_id: The recording.
+        options: How.
+        intake: Makes rows of events; None: enriched, and all of them.
+        is_run: Whether it is a run, and hears what is emitted in the run's scope; else an experiment, which hears what
+            is emitted where it is the innermost.
         on_failure: Called once, on the thread that wrote, when a write failed: the chance to cancel the run at once.
+        on_batch: Called after each batch that is durable, on the thread that wrote it.
+        on_tick: Called every interval, on the writer's thread, with a wall clock in nanoseconds up to which everything
+            was taken in.
     """
 
     def __init__(
@@ -42,23 +75,35 @@ class Recorder:
         store: Store,
         run_id: str,
         *,
-        capacity: int = 50_000,
+        options: RecorderOptions = _DEFAULT,
+        intake: Intake | None = None,
+        is_run: bool = True,
         on_failure: Callable[[StoreError], None] | None = None,
+        on_batch: Callable[[], None] | None = None,
+        on_tick: Callable[[int], object] | None = None,
     ) -> None:
+        self.intake = intake or Intake(run_id)
         self._store = store
         self._run_id = run_id
-        self._capacity = capacity
+        self._options = options
+        self._capacity = options.capacity
+        self._is_run = is_run
         self._on_failure = on_failure
+        self._on_batch = on_batch
+        self._on_tick = on_tick
         self._handler_id = f"telemetry-{run_id}-{id(self):x}"
-        self._queue: deque[SeenEvent] = deque()
-        self._writing = threading.Lock()  # held by whoever takes from the queue, until what was taken is durable
+        self._queue: deque[events.Event | PointRow] = deque()
+        self._writing = threading.RLock()  # held by whoever takes from the queue, until what was taken is durable
         self._wake = threading.Event()
         self._room = threading.Condition()
         self._crowded = 0  # emitters that wait for room
+        self._writer: int | None = None  # the thread that writes now
         self._thread: threading.Thread | None = None
         self._stopping = False
         self._closed = False  # nothing is queued any more
+        self._why_closed: str | None = None  # as it is counted; None where it was stopped or has failed
         self._written = 0
+        self._batches = 0
         self._lost = 0
         self._failure: StoreError | None = None
         self._told = False  # whether somebody was given the failure
@@ -70,29 +115,53 @@ class Recorder:
 
     @property
     def waiting(self) -> int:
-        """Events that are not written yet."""
+        """Events and points that are not written yet."""
         return len(self._queue)
+
+    @property
+    def written(self) -> int:
+        """Events and points that are durable since the recorder was made; those that a sampler left out count."""
+        return self._written
 
     def start(self) -> None:
         """Begin to listen; starting twice does no harm."""
         if self._thread is not None:
             return
         self._stopping = self._closed = False
-        self._thread = threading.Thread(target=self._write_on, name=f"telemetry-{self._run_id}", daemon=True)
-        self._thread.start()
-        _started.add(self)
-        atexit.register(self._at_exit)
-        events.attach(self._handler_id, "*", self._on_event, run_id=self._run_id)
+        self._begin()
+        keep(self)
+        self._listen()
+
+    def pause(self) -> None:
+        """Only count what comes, until `unpause`."""
+        self._close_for("paused")
+
+    def unpause(self) -> None:
+        """Take again what comes."""
+        if self._why_closed == "paused":
+            self._why_closed, self._closed = None, False
+
+    def complete(self) -> None:
+        """Only count what comes from now on, for good."""
+        self._close_for("sample_size")
+
+    def _close_for(self, why: str) -> None:
+        if not self._closed or self._why_closed == "paused":
+            self._why_closed, self._closed = why, True
+
+    def _listen(self) -> None:
+        which = {"run_id": self._run_id} if self._is_run else {"recording_id": self._run_id}
+        events.attach(self._handler_id, "*", self._on_event, **which)
 
     def flush(self) -> int:
         """Make everything durable that was emitted before this call, on any thread.
 
         Returns:
-            How many events are durable since the recorder was made. They survive `kill -9`, and another process can
-            read them.
+            How many events and points are durable since the recorder was made. They survive `kill -9`, and another
+            process can read them.
 
         Raises:
-            StoreError: An event was lost, now or at any time before.
+            StoreError: Something was lost, now or at any time before.
         """
         with self._writing:
             self._write_down_to(0)
@@ -114,7 +183,8 @@ class Recorder:
             self._raise_if_lost()
             taken = self._take()
             try:
-                yield self._rows(taken)
+                rows = self.intake.rows(taken)
+                yield rows.events, rows.points
             except BaseException:
                 self._queue.extendleft(reversed(taken))
                 raise
@@ -124,43 +194,128 @@ class Recorder:
         """Stop listening, make everything durable and end the writer; stopping twice does no harm.
 
         Returns:
-            How many events are durable since the recorder was made.
+            How many events and points are durable since the recorder was made.
 
         Raises:
-            StoreError: An event was lost, and no `flush` has said so yet.
+            StoreError: Something was lost, and no `flush` has said so yet.
         """
-        events.detach(self._handler_id)
         try:
-            return self._written if self._told else self.flush()
+            if not self._told:
+                self.flush()  # who watches may have something to say of what comes last, and be heard
         finally:
-            self._end()
+            events.detach(self._handler_id)
+            try:
+                if not self._told:
+                    self.flush()
+            finally:
+                self._end()
+        return self._written
 
     # --- on the emitter's thread ---
 
-    def _on_event(self, event: events.Event) -> None:
-        if len(self._queue) >= self._capacity:
-            self._wait_for_room()
+    def add(self, point: PointRow) -> None:
+        """Take a point.
+
+        Raises:
+            StoreError: Nothing is taken any more, because a write failed or it was stopped; or there is no room.
+        """
+        if len(self._queue) >= self._capacity and not self._make_room():
+            return
         if self._closed:
+            self._turn_away(1)
+        else:
+            self._queue.append(point)
+
+    def add_many(self, points: list[PointRow]) -> None:
+        """Take several points, all of them or none; see `add`."""
+        if len(self._queue) >= self._capacity and not self._make_room(len(points)):
+            return
+        if self._closed:
+            self._turn_away(len(points))
+        else:
+            self._queue.extend(points)
+
+    def _turn_away(self, count: int) -> None:
+        """Count what comes while nothing is taken, or refuse it.
+
+        Raises:
+            StoreError: A write failed, or it was stopped.
+        """
+        if self._why_closed is not None:
+            with self._room:
+                self.intake.dropped[self._why_closed] += count
+            return
+        if self._failure is not None:
+            with self._room:
+                self._lost += count
+            raise StoreError(f"nothing more is recorded of {self._run_id}: {self._failure}") from self._failure
+        raise StoreError(f"the recording {self._run_id} was stopped, so nothing more is recorded")
+
+    def _on_event(self, event: events.Event) -> None:
+        if len(self._queue) >= self._capacity and not self._make_room():
+            return
+        if not self._closed:
+            self._queue.append(seen(event))
+        elif self._why_closed is not None:
+            self._turn_away(1)
+        else:
             with self._room:
                 self._lost += 1
-        else:
-            self._queue.append(seen(event))
+
+    def _make_room(self, count: int = 1) -> bool:
+        """Return whether there is room now; what there is no room for was counted, or is refused."""
+        if self._writer == threading.get_ident():  # who watches what is written emits: it cannot wait for itself
+            return True
+        if self._thread is None and not self._closed:  # in a forked child, which begins when it has something to say
+            self._capacity = self._options.capacity
+            self._begin()
+            return True
+        self._wake.set()
+        if self._options.when_full == "block":
+            self._wait_for_room()
+            return True
+        with self._room:
+            self.intake.dropped["full"] += count
+        if self._options.when_full == "raise":
+            raise StoreError(
+                f"{self._capacity} events wait to be written to {self._store.location}, and one more came; write less, "
+                'or choose a larger capacity, or when_full="block"'
+            )
+        return False
 
     def _wait_for_room(self) -> None:
         with self._room:
             self._crowded += 1
-            self._wake.set()
             self._room.wait_for(lambda: self._closed or len(self._queue) < self._capacity)
             self._crowded -= 1
 
     # --- on the writer's thread ---
 
+    def _begin(self) -> None:
+        self._thread = threading.Thread(target=self._write_on, name=f"telemetry-{self._run_id}", daemon=True)
+        self._thread.start()
+
     def _write_on(self) -> None:
         while not (self._stopping and not self._queue):
-            self._wake.wait(_INTERVAL_S)
+            self._wake.wait(self._options.interval_s)
             self._wake.clear()
-            with self._writing:
-                self._write_down_to(0)
+            if self._on_tick is not None:
+                self._tick(self._on_tick)
+            elif self._queue:
+                with self._writing:
+                    self._write_down_to(0)
+
+    def _tick(self, tell: Callable[[int], object]) -> None:
+        now_ns = time.time_ns()
+        with self._writing:
+            self._write_down_to(0)
+            self._writer = threading.get_ident()
+            try:
+                tell(now_ns)
+            except Exception as error:  # noqa: BLE001  # who watches never stops what is watched
+                self.intake.count_error(error)
+            finally:
+                self._writer = None
 
     # --- with the lock `_writing` ---
 
@@ -171,33 +326,59 @@ class Recorder:
             surplus -= len(batch)
             self._write(batch)
 
-    def _take(self) -> list[SeenEvent]:
-        batch = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH))]
+    def _take(self) -> list[events.Event | PointRow]:
+        pop = self._queue.popleft
+        batch = [pop() for _ in range(min(len(self._queue), _BATCH))]
         if self._crowded:
             with self._room:
                 self._room.notify_all()
         return batch
 
-    def _rows(self, batch: list[SeenEvent]) -> tuple[list[EventRow], list[PointRow]]:
-        rows = [event_row(self._run_id, entry) for entry in batch]
-        return rows, [point for entry in batch for point in points_of(self._run_id, entry)]
-
-    def _write(self, batch: list[SeenEvent]) -> None:
+    def _write(self, batch: list[events.Event | PointRow]) -> None:
         if self._failure is not None:
             with self._room:
                 self._lost += len(batch)
             return
+        self._writer = threading.get_ident()
         try:
-            self._store.telemetry.write_events(*self._rows(batch))
+            self._persist(self.intake.rows(batch))
             self._written += len(batch)
+            if self._on_batch is not None:
+                self._on_batch()
         except Exception as error:  # noqa: BLE001  # kept, and raised by every flush from now on
             self._fail(error, len(batch))
+        finally:
+            self._writer = None
+
+    def _persist(self, rows: Rows) -> None:
+        """Write rows once, however often the server goes away meanwhile, as long as it comes back in time."""
+        self._batches += 1
+        again, pause_s, deadline = False, _RETRY_S, 0.0
+        while True:
+            try:
+                self._store.telemetry.write_events(
+                    rows.events, rows.points, replaced=rows.replaced, batch=self._batch_number(), again=again
+                )
+            except StoreUnavailable:
+                now = time.monotonic()
+                deadline = deadline or now + self._options.patience_s
+                if now >= deadline:
+                    raise
+            else:
+                return
+            again = True
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
+
+    def _batch_number(self) -> int:
+        """Return what a batch is known by: what this recorder is, and its place."""
+        return (self.intake.origin & 0x7FFF_FFFF) << 32 | self._batches & 0xFFFF_FFFF
 
     def _fail(self, error: Exception, lost: int) -> None:
         if not isinstance(error, StoreError):
             kind = type(error).__name__
             error = StoreError(f"telemetry could not be written ({kind}: {error}); please report it with this message")
-        self._failure = error
+        self._failure, self._why_closed = error, None
         self._closed = True
         with self._room:
             self._lost += lost
@@ -217,34 +398,30 @@ class Recorder:
         thread, self._thread = self._thread, None
         self._stopping = True
         self._wake.set()
-        if thread is not None:
+        if thread is not None and thread is not threading.current_thread():
             thread.join()
-        self._closed = True
-        _started.discard(self)
-        atexit.unregister(self._at_exit)
+        self._closed, self._why_closed = True, None
+        forget(self)
 
-    def _at_exit(self) -> None:
+    def end_with_process(self) -> None:
+        """Stop, because the process ends."""
         if self._thread is not None:
             self.stop()
 
-    def abandon(self) -> None:
-        """Forget the run without writing: what a forked child does with the recorder of its parent."""
+    def forget_in_child(self) -> None:
+        """Leave to the parent what waits: what a forked child does.
+
+        Of a run the child records nothing, as the run is its parent's; of an experiment it goes on for itself.
+        """
         self._room = threading.Condition()  # the parent's may have been held by a thread that does not exist here
-        self._writing = threading.Lock()
+        self._writing = threading.RLock()
+        self._wake = threading.Event()
         self._queue.clear()
+        self._crowded = self._written = 0
+        self.intake.start_over()
         self._thread = None
-        self._closed = True
-        atexit.unregister(self._at_exit)
-
-
-_started: weakref.WeakSet[Recorder] = weakref.WeakSet()
-
-
-def _abandon_in_child() -> None:
-    """Let the parent alone record: its writer thread does not exist in a forked child, so a queue would only fill."""
-    for recorder in list(_started):
-        recorder.abandon()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_in_child)
+        if self._is_run or self._closed:
+            self._closed = True
+            forget(self)
+        else:
+            self._capacity = 0  # the first one that comes begins

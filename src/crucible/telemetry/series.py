@@ -1,7 +1,4 @@
-"""From an event to the rows that are kept of it: one event row, and a point for every number of a step.
-
-Runs on the recorder's own thread, so that the code which is measured does not wait for it.
-"""
+"""From an event to its points: one for every number of a step."""
 
 from __future__ import annotations
 
@@ -9,28 +6,32 @@ import numbers
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from crucible.events import Event
-from crucible.store import EventRow, PointRow, encode, storable
+from crucible.store import PointRow, storable
 
-__all__ = ["SeenEvent", "event_row", "points_of", "seen", "series_name"]
+__all__ = ["as_number", "points_of", "seen", "series_name"]
 
 _STEP = "step"
 _MAX_STEP = 2**63 - 1
 
 
-class SeenEvent(msgspec.Struct, frozen=True, gc=False):
-    """An event as the handler saw it: its mappings are copied, since their owner may go on changing them."""
+def seen(event: Event) -> Event:
+    """Return an event as it is now: its mappings are copied, since their owner may go on changing them."""
+    measurements, metadata = event.measurements, event.metadata
+    return Event(
+        event.name,
+        dict(measurements) if measurements.__class__ is dict else _copied(measurements),
+        dict(metadata) if metadata.__class__ is dict else _copied(metadata),
+        event.timestamp_ns,
+        event.scope,
+        event.span_id,
+        event.parent_span_id,
+    )
 
-    event: Event
-    measurements: dict[str, Any]
-    metadata: dict[str, Any]
 
-
-def seen(event: Event) -> SeenEvent:
-    """Return an event as it is now."""
-    return SeenEvent(event, dict(event.measurements), dict(event.metadata))
+def _copied(value: Any) -> Any:
+    """Return a copy of a mapping; of anything else, which no event should hold, what it is."""
+    return dict(value) if isinstance(value, Mapping) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
 def series_name(event: str, measurement: str, model: str | None = None) -> str:
@@ -44,32 +45,16 @@ def series_name(event: str, measurement: str, model: str | None = None) -> str:
     return f"{event}:{measurement}" if model is None else f"{event}:{measurement}[model={model}]"
 
 
-def event_row(run_id: str, entry: SeenEvent) -> EventRow:
-    """Return the row of an event."""
-    event = entry.event
-    return (
-        run_id,
-        storable(event.name),
-        event.timestamp_ns,
-        event.scope.stage,
-        event.scope.stage_index,
-        event.span_id,
-        event.parent_span_id,
-        encode(entry.measurements),
-        encode(entry.metadata),
-    )
-
-
-def points_of(run_id: str, entry: SeenEvent) -> Iterator[PointRow]:
+def points_of(run_id: str, event: Event) -> Iterator[PointRow]:
     """Yield a point for every number of an event that has a `step`; none for other events."""
-    step = _step(entry.measurements)
+    measurements = event.measurements
+    step = _step(measurements) if measurements.__class__ is dict else None
     if step is None:
         return
-    event = entry.event
-    model = entry.metadata.get("model")
+    model = event.metadata.get("model") if event.metadata.__class__ is dict else None
     label = None if model is None else str(model)
-    for key, value in entry.measurements.items():
-        if key != _STEP and (number := _number(value)) is not None:
+    for key, value in measurements.items():
+        if key != _STEP and (number := as_number(value)) is not None:
             yield run_id, storable(series_name(event.name, key, label)), step, number, event.timestamp_ns
 
 
@@ -81,7 +66,7 @@ def _step(measurements: Mapping[str, Any]) -> int | None:
     return number if abs(number) <= _MAX_STEP else None
 
 
-def _number(value: Any) -> float | None:
+def as_number(value: Any) -> float | None:
     """Return a number as a float: Python's, NumPy's, or a tensor of one element; None for anything else."""
     if type(value) is not float and not isinstance(value, numbers.Real):
         item = getattr(value, "item", None)

@@ -1,0 +1,425 @@
+"""A telemetry experiment: a recording that is started, fed, paused, stopped and read by name of its own.
+
+What is emitted where it is the innermost experiment belongs to it, and numbers are given to it directly. Two that go on
+at once, in threads or tasks, never see each other's events.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from crucible import events
+from crucible.errors import ContractError, SpecError
+from crucible.store import ExperimentInfo, PointRow, Store, open_store
+from crucible.store.memory import MEMORY
+from crucible.store.opening import ENVIRONMENT
+from crucible.store.owner import current_owner
+from crucible.telemetry.alerts import Alert
+from crucible.telemetry.anomalies import AnomalyMonitor, SampleMore
+from crucible.telemetry.intake import Intake, Watcher
+from crucible.telemetry.making import Making
+from crucible.telemetry.recorded import Recorded
+from crucible.telemetry.recorder import Recorder, RecorderOptions
+from crucible.telemetry.sampling import ReservoirSampler
+from crucible.telemetry.series import as_number
+from crucible.telemetry.streaming import LiveMetrics, LiveSnapshot
+
+__all__ = ["Experiment"]
+
+_LONGEST_NAME = 250
+_DEFAULT = RecorderOptions()
+
+
+class Experiment(Recorded):
+    """A recording under way; made by `start` or `join`.
+
+    It is a context manager: leaving the block stops an experiment that was started, and leaves one that was joined.
+    """
+
+    def __init__(
+        self, store: Store, info: ExperimentInfo, making: Making, *, is_joined: bool, reopens: str | Path | None
+    ) -> None:
+        super().__init__(info.id, store, reopens=reopens)
+        self._name = info.name
+        self._is_joined = is_joined
+        self._open: Store | None = store
+        self._live = LiveMetrics(making.metrics)
+        self.monitor = None if making.anomalies is None else AnomalyMonitor(making.anomalies, emit=self._detected)
+        watchers: list[Watcher] = [] if self.monitor is None else [self.monitor.offer]
+        alerts = None if making.alerts is None else making.alerts.stream(handlers=[self._tell, *making.on_alert])
+        if alerts is not None:
+            watchers.append(alerts.update)
+        intake = Intake(
+            info.id,
+            condition=info.condition,
+            enricher=making.enricher(),
+            sampler=making.sampler,
+            sample_size=info.sample_size,
+            observers=[self._live.add_many],
+            watchers=watchers,
+            more=_sample_more(making, self.monitor),
+        )
+        self._recorder = Recorder(
+            store,
+            info.id,
+            options=making.recorder,
+            intake=intake,
+            is_run=False,
+            on_batch=self._after_batch,
+            on_tick=None if alerts is None else alerts.tick,
+        )
+        self._add = self._recorder.add
+        self._names: set[str] = set()  # metrics that were logged before
+        self._next_steps: dict[str, int] = {}  # of metrics that were logged without a step
+        self._counting = threading.Lock()
+        self._counted = 0
+        self._counted_drops: Counter[str] = Counter()
+        self._scope: contextlib.AbstractContextManager[Any] | None = None
+
+    @classmethod
+    def start(
+        cls,
+        name: str,
+        *,
+        store: Store | str | Path | None = None,
+        clock: Callable[[], datetime] | None = None,
+        **asked: Any,
+    ) -> Self:
+        """Start an experiment and make it the innermost one of the code that goes on, in this thread or task.
+
+        Args:
+            name: Its name; several may have the same.
+            store: Where it is kept: an open store, or what opens one; None: the usual place.
+            clock: Returns the current time, aware; None: the system's.
+            **asked: What `Making` takes: hypothesis, condition, tags, metadata, sample_size, metrics_config, sampler,
+                prices, enrichers, anomalies, alerts, and how it is written (`recorder`).
+
+        Raises:
+            SpecError: Something that was asked cannot be.
+            StoreError: It could not be kept.
+        """
+        making = Making.of(name, asked)
+        opened, reopens = _opened(store)
+        try:
+            moment = (clock or _now)().astimezone(UTC).isoformat(timespec="microseconds")
+            info = ExperimentInfo(
+                id=secrets.token_hex(8), name=name, started_at=moment, owner=current_owner(), **making.info()
+            )
+            started = cls(opened, opened.telemetry.experiments.add(info), making, is_joined=False, reopens=reopens)
+            started._begin()
+        except BaseException:
+            if reopens is not None:
+                opened.close()
+            raise
+        return started
+
+    @classmethod
+    def join(cls, experiment_id: str, *, store: Store | str | Path | None = None, **asked: Any) -> Self:
+        """Record into an experiment that another process, or this one before it died, has started.
+
+        Args:
+            experiment_id: Its id, or the unique beginning of it.
+            store: Where it is kept.
+            **asked: As for `start`, but for what the experiment is already: its sampler, prices and size are its own.
+
+        Raises:
+            ContractError: It does not go on.
+            StoreError: There is no such experiment.
+        """
+        opened, reopens = _opened(store)
+        try:
+            info = opened.telemetry.experiments.get(experiment_id)
+            if info.status != "running":
+                raise ContractError(f'experiment {info.id} ("{info.name}") is {info.status}, so it cannot be joined')
+            joined = cls(opened, info, Making.again(info, asked), is_joined=True, reopens=reopens)
+            joined._begin()
+        except BaseException:
+            if reopens is not None:
+                opened.close()
+            raise
+        return joined
+
+    def _begin(self) -> None:
+        self._recorder.start()
+        scope = self._scope = self.active()
+        scope.__enter__()
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._name
+
+    @property
+    def live(self) -> LiveSnapshot:
+        """What was recorded in this process until a moment ago, taken without a lock; see `metrics` for all of it."""
+        return self._live.snapshot(time.time_ns() if self._open is not None else None)
+
+    def active(self) -> contextlib.AbstractContextManager[Any]:
+        """Make this the innermost experiment for a block: what is emitted in it belongs to this one alone."""
+        return events.scope(recording_id=self.id)
+
+    # --- recording ---
+
+    def log_metric(self, name: str, value: float, step: int | None = None) -> None:
+        """Record a number of a series.
+
+        Args:
+            name: The series; up to 250 characters.
+            value: The number; NaN and infinities, NumPy's numbers and tensors of one element, too.
+            step: Its place, a whole number of 64 bits; a repeated step replaces the number. None: the one after the
+                last.
+
+        Raises:
+            SpecError: The name, the value or the step cannot be one.
+            ContractError: None as a step in an experiment that was joined, as two processes would count alike.
+            StoreError: The experiment was stopped, or what was recorded before could not be kept.
+        """
+        if name not in self._names:
+            self._check_name(name)
+        if value.__class__ is not float:
+            value = _number(name, value)
+        if step.__class__ is not int:
+            step = self._step(name, step)
+        elif self._next_steps:
+            self._note_step(name, step)  # type: ignore[arg-type]
+        self._add((self.id, name, step, value, time.time_ns()))  # type: ignore[arg-type]
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Record numbers of several series at one step; all of them or none. See `log_metric`."""
+        run_id, names, now = self.id, self._names, time.time_ns()
+        points: list[PointRow] = []
+        for name, value in metrics.items():
+            if name not in names:
+                self._check_name(name)
+            number = value if value.__class__ is float else _number(name, value)
+            points.append((run_id, name, step, number, now))  # type: ignore[arg-type]
+        if step.__class__ is not int or self._next_steps:
+            points = [(run_id, name, self._step(name, step), number, now) for _, name, _, number, now in points]
+        self._recorder.add_many(points)
+
+    def emit(
+        self, name: str, measurements: Mapping[str, Any] | None = None, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        """Emit an event that belongs to this experiment, wherever the calling code runs; see `events.emit`."""
+        with self.active():
+            events.emit(name, measurements, metadata)
+
+    def flush(self) -> int:
+        """Make everything durable that was recorded before this call.
+
+        Returns:
+            How many events and points are durable, since this process began to record.
+
+        Raises:
+            StoreError: Something was lost, now or at any time before.
+        """
+        written = self._recorder.flush()
+        self._count()
+        return written
+
+    # --- how it stands ---
+
+    def pause(self) -> ExperimentInfo:
+        """Record nothing for a while; what comes meanwhile is only counted.
+
+        Raises:
+            ContractError: It is not running.
+        """
+        info = self._store_open().telemetry.experiments.pause(self.id)
+        self._recorder.pause()
+        self.flush()
+        return info
+
+    def resume(self) -> ExperimentInfo:
+        """Record again.
+
+        Raises:
+            ContractError: It is not paused.
+        """
+        info = self._store_open().telemetry.experiments.resume(self.id)
+        self._recorder.unpause()
+        return info
+
+    def stop(self) -> ExperimentInfo:
+        """Make everything durable and end the experiment; one that has ended stays as it is.
+
+        Raises:
+            StoreError: Something was lost, and no `flush` has said so yet. It is stopped all the same.
+        """
+        if self._open is None:
+            return self.info
+        try:
+            self._end_recording()
+        finally:
+            info = self.info
+            if info.status in ("running", "paused"):
+                with contextlib.suppress(ContractError):  # somebody else stopped it in this moment
+                    self._open.telemetry.experiments.stop(self.id)
+                info = self.info
+            self._let_go()
+        return info
+
+    def leave(self) -> None:
+        """Make everything durable that this process recorded and record no more; the experiment goes on.
+
+        Raises:
+            StoreError: Something was lost, and no `flush` has said so yet.
+        """
+        if self._open is not None:
+            try:
+                self._end_recording()
+            finally:
+                self._let_go()
+
+    def _end_recording(self) -> None:
+        if self._scope is not None:
+            self._scope.__exit__(None, None, None)
+            self._scope = None
+        try:
+            self._recorder.stop()
+        finally:
+            self._count()
+        self._store_open().telemetry.close_series(self.id)
+
+    def _let_go(self) -> None:
+        self._open = None
+        self.close()
+
+    def _after_batch(self) -> None:
+        if self._recorder.intake.is_complete and not self._is_joined:
+            self._recorder.complete()
+            with contextlib.suppress(ContractError):
+                self._store_open().telemetry.experiments.stop(self.id)
+
+    def _count(self) -> None:
+        """Add what was recorded since the last time to what the store counts."""
+        with self._counting:
+            recorded = self._recorder.intake.recorded
+            drops = Counter(self._recorder.intake.dropped)
+            store = self._store_open()
+            store.telemetry.experiments.count(self.id, recorded - self._counted, drops - self._counted_drops)
+            self._counted, self._counted_drops = recorded, drops
+
+    def _fresh(self) -> None:
+        if self._open is not None:
+            self.flush()
+
+    def _store_open(self) -> Store:
+        if self._open is None:
+            raise ContractError(f'experiment {self.id} ("{self._name}") was stopped here')
+        return self._open
+
+    def _tell(self, alert: Alert) -> None:
+        """Put an alert on the bus, as an event of this experiment."""
+        told = {name: value for name, value in msgspec.structs.asdict(alert).items() if value not in (None, "")}
+        measurements = {"value": told.pop("value")} if "value" in told else {}
+        with self.active():
+            events.emit("crucible_telemetry.alert.raised", measurements, told)
+
+    def _detected(self, _name: str, measurements: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+        """Put an anomaly on the bus, as an event of this experiment."""
+        with self.active():
+            events.emit("crucible_telemetry.anomaly.detected", measurements, metadata)
+
+    # --- names and steps ---
+
+    def _check_name(self, name: Any) -> None:
+        if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+            raise SpecError(
+                f"a metric's name has 1 to {_LONGEST_NAME} printable characters, such as train/loss; got {name!r:.80}"
+            )
+        self._names.add(name)
+
+    def _step(self, name: str, step: Any) -> int:
+        """Return a step that is not simply an integer: any other whole number, or the next one."""
+        if step is not None:
+            number = as_number(step)
+            if number is None or not float(number).is_integer():
+                raise SpecError(f"the step of a metric is a whole number, got {step!r:.80}")
+            return int(step)
+        if self._is_joined:
+            raise ContractError(
+                f'give a step for "{name}": in an experiment that was joined, another process may count the same ones'
+            )
+        with self._counting:
+            known = self._next_steps.get(name)
+        first = self._after_last(name) if known is None else 0
+        with self._counting:
+            step = max(first, self._next_steps.get(name, 0))
+            self._next_steps[name] = step + 1
+        return step
+
+    def _note_step(self, name: str, step: int) -> None:
+        with self._counting:
+            if step >= self._next_steps.get(name, step + 1):
+                self._next_steps[name] = step + 1
+
+    def _after_last(self, name: str) -> int:
+        """Return the step after the last one that is recorded of a series, 0 if there is none."""
+        self._recorder.flush()
+        known = [each for each in self._store_open().telemetry.series_summary(self.id) if each.name == name]
+        return known[0].last_step + 1 if known else 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_joined:
+            self.leave()
+        else:
+            self.stop()
+
+
+def _sample_more(making: Making, monitor: AnomalyMonitor | None) -> SampleMore | None:
+    """Return what says that more is to be kept, where anomalies are watched for that."""
+    if monitor is None or making.anomalies is None or making.anomalies.action != "sample_more":
+        return None
+    if isinstance(making.sampler, ReservoirSampler):
+        raise SpecError(
+            "a reservoir holds as many events as it holds; give another sampler for `action: sample_more`",
+            path="sampler",
+        )
+    return monitor.sample_more
+
+
+def _number(name: str, value: Any) -> float:
+    number = as_number(value)
+    if number is None:
+        raise SpecError(f'the metric "{name}" takes a number, got {type(value).__name__} {_shown(value)}')
+    return number
+
+
+def _shown(value: Any) -> str:
+    try:
+        return f"{value!r:.80}"
+    except Exception:  # noqa: BLE001  # a value that cannot be shown is no number either
+        return "that cannot be shown"
+
+
+def _opened(store: Store | str | Path | None) -> tuple[Store, str | Path | None]:
+    """Return an open store, and what opens it again if it is ours to close."""
+    if isinstance(store, Store):
+        return store, None
+    opened = open_store(store)
+    if opened.database.is_memory:
+        return opened, MEMORY
+    where = str(store or os.environ.get(ENVIRONMENT) or "")
+    return opened, where if "://" in where else Path(opened.location).absolute()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
