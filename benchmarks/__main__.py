@@ -20,8 +20,9 @@ from benchmarks.topic import NAMES, Topic, UnknownTopicError, topic
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 READING = """\
 Medians of the repeats in each process, then of the processes; the range is that of the processes' medians, or of the
-repeats where one process was measured. Cold start: import, build and first call, without the interpreter's start,
-files in the page cache. Figures of a machine with other work on it are upper bounds: compare within one report only."""
+repeats where one process was measured. A ratio says how many times better Crucible is: of a rate it is Crucible's over
+the peer's. Cold start: import, build and first call, without the interpreter's start, files in the page cache. Figures
+of a machine with other work on it are upper bounds of durations: compare within one report only."""
 
 
 def measured(chosen: Topic, peers: Sequence[Peer], rounds: int, seconds: float) -> str:

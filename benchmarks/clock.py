@@ -90,6 +90,7 @@ def samples_ns(call: Callable[[], object], budget: Budget) -> list[float]:
     return taken
 
 
+RATE = "/s"
 _NS = {"ns": 1.0, "µs": 1e3, "ms": 1e6}
 
 
@@ -114,3 +115,12 @@ def figure_of(name: str, unit: str, taken_ns: list[float], *, per: int = 1, **mo
     scale = _NS[unit] * per
     median, low, high = statistics.median(taken_ns) / scale, min(taken_ns) / scale, max(taken_ns) / scale
     return Figure(name, unit, median, low, high, repeats=len(taken_ns), **more)  # type: ignore[arg-type]
+
+
+def rate_of(name: str, taken_ns: list[float], *, of: int, **more: str) -> Figure:
+    """Return the figure of so many things that were done in these durations in ns, as things a second.
+
+    Of a rate more is better; the table turns its ratio, so that it says the same as that of a duration.
+    """
+    rates = [of / taken * 1e9 for taken in taken_ns]
+    return Figure(name, RATE, statistics.median(rates), min(rates), max(rates), repeats=len(rates), **more)  # type: ignore[arg-type]

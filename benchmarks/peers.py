@@ -42,13 +42,23 @@ DOCUMENTS = (
 )
 """A typed document from JSON and back."""
 
+_MLFLOW = ("mlflow-skinny==3.17.2", "SQLAlchemy==2.1.9", "alembic==1.20.1")
+
 SPANS = (
     Peer("opentelemetry", "benchmarks.spans.opentelemetry", ("opentelemetry-sdk==1.45.2",)),
-    Peer(
-        "mlflow", "benchmarks.spans.mlflow", ("mlflow-skinny==3.17.2", "SQLAlchemy==2.1.9", "alembic==1.20.1"), rounds=1
-    ),
+    Peer("mlflow", "benchmarks.spans.mlflow", _MLFLOW, rounds=1),
 )
 """An event with a name and five attributes."""
+
+SCALARS = (
+    Peer("sqlite3", "benchmarks.scalars.sqlite_inline"),
+    Peer("sqlite3-thread", "benchmarks.scalars.sqlite_thread"),
+    Peer("tensorboard", "benchmarks.scalars.tensorboard", ("tensorboardX==2.6.5", "tensorboard==2.21.0")),
+    Peer("trackio", "benchmarks.scalars.trackio", ("trackio==0.43.0",)),
+    Peer("aim", "benchmarks.scalars.aim", ("aim==3.29.1",)),
+    Peer("mlflow", "benchmarks.scalars.mlflow", _MLFLOW),
+)
+"""A number under a name at a step, kept for good."""
 
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -57,5 +67,8 @@ QUIET = {
     "DAGSTER_DISABLE_TELEMETRY": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 """Settings under which no peer calls home or writes a log line a stage."""

@@ -4,7 +4,7 @@ import dataclasses
 import statistics
 from collections.abc import Mapping, Sequence
 
-from benchmarks.clock import Figure
+from benchmarks.clock import RATE, Figure
 from benchmarks.side import Answer
 from benchmarks.topic import Topic
 
@@ -66,14 +66,23 @@ def _own(ours: Mapping[str, Figure]) -> list[str]:
 
 
 def _beside(name: str, chosen: Mapping[str, Figure], references: Sequence[Figure]) -> list[str]:
-    titles = ["median", "range", "cold start", *(f"÷ Crucible: {reference.name}" for reference in references)]
+    titles = ["median", "range", "cold start", *(_divided(reference) for reference in references)]
     lines = [f"| {name} | {' | '.join(titles)} | what it is |", "| --- " * (len(titles) + 2) + "|"]
     for peer, figure in chosen.items():
         cells = [quantity(figure), spread(figure)]
         cells.append("" if figure.cold_ms is None else f"{number(figure.cold_ms)} ms")
-        cells += [number(figure.median / reference.median) for reference in references]
+        cells += [number(_times(figure, reference)) for reference in references]
         lines.append(f"| {peer} {figure.version} | {' | '.join(cells)} | {figure.note.replace('|', '/')} |")
     return lines
+
+
+def _divided(reference: Figure) -> str:
+    return f"Crucible: {reference.name} ÷ it" if reference.unit == RATE else f"÷ Crucible: {reference.name}"
+
+
+def _times(figure: Figure, reference: Figure) -> float:
+    """Return how many times better Crucible is: a duration or a size divided by ours, ours divided by a rate."""
+    return reference.median / figure.median if reference.unit == RATE else figure.median / reference.median
 
 
 def quantity(figure: Figure) -> str:

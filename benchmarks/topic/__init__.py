@@ -14,7 +14,19 @@ from types import ModuleType
 from benchmarks.clock import Budget, Figure, budget
 from benchmarks.peers import Peer
 
-NAMES = ("pipeline", "ir", "context", "events", "traces", "trace_store", "viewer", "imports", "size")
+NAMES = (
+    "pipeline",
+    "ir",
+    "context",
+    "events",
+    "telemetry",
+    "soak",
+    "traces",
+    "trace_store",
+    "viewer",
+    "imports",
+    "size",
+)
 
 
 class UnknownTopicError(ValueError):
@@ -34,6 +46,12 @@ class Scale:
         trace_chains: Chains in a store that are listed.
         viewer_events: Events on a page.
         diff_events: Events of each of two chains that are compared.
+        scalars: Scalars of one pass.
+        recorded_events: Events of one pass.
+        memory_scalars: Scalars that are logged without a pause while memory is watched.
+        run_points: Points of the large run that is opened.
+        soak_s: Seconds of the soak.
+        soak_rate: Events a second of the soak.
         own_modules_only: Import only the package's own modules, not what it is compared with.
         budget: How long to repeat.
     """
@@ -46,6 +64,12 @@ class Scale:
     trace_chains: int = 10_000
     viewer_events: int = 10_000
     diff_events: int = 20_000
+    scalars: int = 100_000
+    recorded_events: int = 50_000
+    memory_scalars: int = 5_000_000
+    run_points: int = 10_000_000
+    soak_s: float = 600.0
+    soak_rate: float = 50_000.0
     own_modules_only: bool = False
     budget: Budget = dataclasses.field(default_factory=budget)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import shutil
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from benchmarks.chain import plain
-from benchmarks.clock import TINY, Budget, Figure, figure_of, samples_ns, timed
-from benchmarks.peers import CHAINS, DOCUMENTS, Peer
+from benchmarks.clock import TINY, Budget, Figure, figure_of, rate_of, samples_ns, timed
+from benchmarks.peers import CHAINS, DOCUMENTS, SCALARS, Peer
 from benchmarks.side import Answer
 from benchmarks.topic.size import code_lines
 
@@ -29,6 +30,12 @@ SMALL = topic.Scale(
     trace_chains=3,
     viewer_events=50,
     diff_events=40,
+    scalars=2_000,
+    recorded_events=50,
+    memory_scalars=300,
+    run_points=100,
+    soak_s=0.5,
+    soak_rate=400.0,
     own_modules_only=True,
     budget=TINY,
 )
@@ -39,13 +46,19 @@ def figure(name: str = "chain", median: float = 2.0, **more: object) -> Figure:
     return dataclasses.replace(Figure(name, "µs", median, median / 2, median * 2), **more)  # type: ignore[arg-type]
 
 
+@functools.cache
+def own_figures(name: str) -> list[Figure]:
+    """Return Crucible's figures of a topic at the small scale, measured once."""
+    return list(topic.topic(name).measure(SMALL))
+
+
 @pytest.mark.parametrize("name", topic.NAMES)
 def test_own_side_yields_figures(name: str) -> None:
     """Crucible's side of every topic runs and yields finite, positive figures.
 
     Only the two that are differences of timings may come out below zero at this size.
     """
-    figures = list(topic.topic(name).measure(SMALL))
+    figures = own_figures(name)
     assert figures
     assert len({each.name for each in figures}) == len(figures)
     for each in figures:
@@ -54,11 +67,11 @@ def test_own_side_yields_figures(name: str) -> None:
             assert 0 < each.low <= each.median <= each.high
 
 
-@pytest.mark.parametrize("name", ["pipeline", "ir", "traces"])
+@pytest.mark.parametrize("name", ["pipeline", "ir", "telemetry", "traces"])
 def test_peers_are_divided_by_figures_that_exist(name: str) -> None:
     """What a peer's figure is divided by is a figure that Crucible's side yields."""
     chosen = topic.topic(name)
-    own = {each.name for each in chosen.measure(SMALL)}
+    own = {each.name for each in own_figures(name)}
     assert {reference for references in chosen.against.values() for reference in references} <= own
 
 
@@ -86,7 +99,7 @@ def test_list_names_topics_and_peers(capsys: pytest.CaptureFixture[str]) -> None
     """`--list` says every topic and every peer, and measures nothing."""
     assert command.main(["--list"]) == 0
     said = capsys.readouterr().out
-    assert all(word in said for word in (*topic.NAMES, *(peer.name for peer in (*CHAINS, *DOCUMENTS))))
+    assert all(word in said for word in (*topic.NAMES, *(peer.name for peer in (*CHAINS, *DOCUMENTS, *SCALARS))))
 
 
 def test_report_is_printed_and_saved(
@@ -113,9 +126,8 @@ def test_nothing_is_written_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_peers_without_pins_are_measured_here(tmp_path: Path) -> None:
     """A peer of the standard library needs no environment, and answers with its figures."""
-    chain_of_functions, json_reader = CHAINS[0], DOCUMENTS[0]
-    assert environments.interpreter(chain_of_functions, tmp_path) == Path(sys.executable)
-    for peer in (chain_of_functions, json_reader):
+    assert environments.interpreter(CHAINS[0], tmp_path) == Path(sys.executable)
+    for peer in (CHAINS[0], DOCUMENTS[0], *SCALARS[:2]):
         answer = side.ask(Path(sys.executable), peer.module, seconds=0.0)
         assert answer.failure == ""
         assert all(each.median > 0 for each in answer.figures)
@@ -191,6 +203,16 @@ def test_ratio_says_how_many_times_crucible() -> None:
     )
     assert "÷ Crucible: ours" in said
     assert "| other 1.2 | 9 µs | 4.50–18 |  | 4.50 |  |" in said
+
+
+def test_ratio_of_rates_says_the_same() -> None:
+    """Of a rate it is Crucible's over the peer's, so that more than 1 still means that Crucible is better."""
+    chosen = dataclasses.replace(topic.topic("size"), against={"durable": ("durable",)})
+    ours, theirs = rate_of("durable", [1e9], of=500), rate_of("durable", [1e9], of=100)
+    said = table.section(chosen, {"": [Answer((ours,))], "other": [Answer((theirs,))]}, {})
+    assert "| durable | 500 /s |" in said
+    assert "Crucible: durable ÷ it" in said
+    assert "| 100 /s |  |  | 5 |  |" in said
 
 
 @pytest.mark.parametrize(
