@@ -144,8 +144,10 @@ def test_tokens_cost_what_the_table_says() -> None:
     assert enricher(measured).cost_usd == pytest.approx(0.012)
     tokens = {"prompt": 1000, "completion": 100, "cached": 500}
     assert enricher(event("x.y", {}, {"model": "m", "tokens": tokens})).cost_usd == pytest.approx(0.0075)
-    of_north = {"model": "of-north", "provider": "north", "tokens": {"prompt": 1_000_000}}
+    of_north = {"model": "of-north", "provider": "north", "tokens": {"prompt": 1_000_000, "completion": 0}}
     assert enricher(event("x.y", {}, of_north)).cost_usd == 1.0
+    half = event("x.y", {}, {**of_north, "tokens": {"prompt": 1_000_000}})
+    assert enricher(half).cost_usd is None  # what the answer cost, nobody knows
     assert enricher.unpriced == {}
 
 

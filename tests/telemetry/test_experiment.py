@@ -271,6 +271,7 @@ def test_drops_of_a_sampler_are_recorded(store: Store) -> None:
     kept = [event.measurements["n"] for event in experiment.query()]
     assert (len(kept), stopped.recorded, stopped.dropped) == (20, 20, {"sampled": 480})
     assert max(kept) > 250
+    assert "reservoir sampler left out 480 events" in experiment.metrics().cautions[0]
 
 
 @pytest.mark.filterwarnings("ignore::crucible.errors.UnpricedModelWarning")
@@ -287,6 +288,7 @@ def test_events_are_enriched_and_found(store: Store) -> None:
             metadata = {"model": "m" if number % 2 else "n", "user_id": f"u{number}", "nested": {"deep": number}}
             events.emit(f"req_llm.request.{'exception' if number == 9 else 'stop'}", measured, metadata)
         events.emit("other.thing", {"x": 1}, {"condition": "treatment"})
+    assert experiment.info.problems == {"no price for the model n": 5}
     assert experiment.count() == 11
     assert experiment.count("req_llm.*") == 10
     assert experiment.count("req_llm.request.stop", "other.thing") == 10
@@ -433,6 +435,7 @@ def test_killed_at_any_moment_what_was_flushed_is_there(tmp_path: Path) -> None:
     assert found.count() >= 10_000
     assert found.info.is_orphaned
     with Experiment.join(found.id, store=tmp_path / "s") as again:
+        assert again.live.events == found.count()  # rebuilt from the store
         again.log_metric("loss", 1.0, 99_999)
         assert again.stop().status == "stopped"
 

@@ -262,6 +262,7 @@ telemetry_experiments = Table(
     Column("sample_size", BigInteger),
     Column("recorded", BigInteger, nullable=False),
     Column("dropped_json", Text, nullable=False),
+    Column("problems_json", Text, nullable=False),
     Column("tags_json", Text, nullable=False),
     Column("metadata_json", Text, nullable=False),
     Column("settings_json", Text, nullable=False),

@@ -98,7 +98,7 @@ class EventAggregator:
         if wrong := [fraction for fraction in percentiles if not 0 <= fraction <= 1]:
             raise SpecError(f"a percentile is a fraction from 0 to 1, such as 0.95; got {wrong[0]}")
         rows = self._rows(query, keys, self._value(value), percentiles)
-        return [_aggregate(row, len(by), bucket_ns, percentiles) for row in rows]
+        return [_aggregate(row, by, bucket_ns, percentiles) for row in rows]
 
     def _rows(
         self, query: EventQuery, keys: list[ColumnElement[Any]], value: ColumnElement[Any], percentiles: Sequence[float]
@@ -181,12 +181,16 @@ def _bucket(bucket_ns: int, origin_ns: int) -> ColumnElement[Any]:
     return _events.c.timestamp_ns - rest
 
 
-def _aggregate(row: Any, groups: int, bucket_ns: int | None, percentiles: Sequence[float]) -> Aggregate:
+def _key(name: str, key: Any) -> Any:
+    return bool(key) if name == "success" and key is not None else key
+
+
+def _aggregate(row: Any, by: Sequence[str], bucket_ns: int | None, percentiles: Sequence[float]) -> Aggregate:
     found = row._mapping  # noqa: SLF001  # SQLAlchemy's public name for it
     n, m2 = found["values_"], found["m2"] if percentiles else None
     return Aggregate(
-        group=tuple(row[:groups]),
-        bucket_start_ns=None if bucket_ns is None else row[groups],
+        group=tuple(_key(name, row[place]) for place, name in enumerate(by)),
+        bucket_start_ns=None if bucket_ns is None else row[len(by)],
         count=found["events"],
         n=n,
         sum=found["total"],

@@ -47,6 +47,8 @@ class ExperimentInfo(msgspec.Struct, frozen=True, kw_only=True):
         sample_size: It stops by itself after so many events; None: never.
         recorded: Events and points that were kept, as counted at the last flush, pause or stop.
         dropped: Events that were not kept, by reason: `sampled`, `paused`, `full`, `sample_size`.
+        problems: What went wrong and stopped nothing, with how often: models without a price, enrichers, samplers,
+            monitors and handlers that raised.
         tags: Words to find it by.
         metadata: Anything else.
         settings: Which metrics are counted, the sampler, the prices with their source and date.
@@ -68,6 +70,7 @@ class ExperimentInfo(msgspec.Struct, frozen=True, kw_only=True):
     sample_size: int | None = None
     recorded: int = 0
     dropped: dict[str, int] = {}
+    problems: dict[str, int] = {}
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
     settings: dict[str, Any] = {}
@@ -101,6 +104,16 @@ class ExperimentRepository:
             raise StoreError(f"there is an experiment {info.id} already; join it, or remove it first")
         with self._database.writing("start a telemetry experiment") as connection:
             connection.execute(insert(_experiments), _row(info))
+        return self.get(info.id)
+
+    def replace(self, info: ExperimentInfo) -> ExperimentInfo:
+        """Make what is kept of an experiment exactly this.
+
+        Raises:
+            StoreError: There is no such experiment, or it could not be written.
+        """
+        with self._database.writing("keep a telemetry experiment") as connection:
+            connection.execute(update(_experiments).where(_experiments.c.id == info.id), _row(info))
         return self.get(info.id)
 
     def get(self, experiment_id: str) -> ExperimentInfo:
@@ -188,22 +201,31 @@ class ExperimentRepository:
         """
         return self._change(self.get(experiment_id).id, ("stopped", "archived"), "archive", {"status": "archived"})
 
-    def count(self, experiment_id: str, recorded: int, dropped: Mapping[str, int]) -> None:
+    def count(
+        self, experiment_id: str, recorded: int, dropped: Mapping[str, int], problems: Mapping[str, int] | None = None
+    ) -> None:
         """Add to what an experiment counted.
 
         Args:
             experiment_id: Its full id.
             recorded: Events and points that were kept since the last time.
             dropped: Events that were not, by reason, since the last time.
+            problems: What went wrong since the last time, in words, with how often.
         """
-        if not recorded and not any(dropped.values()):
+        problems = problems or {}
+        if not recorded and not any(dropped.values()) and not any(problems.values()):
             return
+        columns = _experiments.c.dropped_json, _experiments.c.problems_json
         with self._database.writing("count what was recorded", synced=False) as connection:
-            query = select(_experiments.c.dropped_json).where(_experiments.c.id == experiment_id)
-            known: dict[str, int] = decode(connection.scalar(query.with_for_update()) or "{}")
-            total = {reason: known.get(reason, 0) + dropped.get(reason, 0) for reason in {*known, *dropped}}
-            values = {"recorded": _experiments.c.recorded + recorded, "dropped_json": encode(total)}
-            connection.execute(update(_experiments).where(_experiments.c.id == experiment_id).values(values))
+            query = select(*columns).where(_experiments.c.id == experiment_id)
+            known = connection.execute(query.with_for_update()).first()
+            if known is not None:
+                values = {
+                    "recorded": _experiments.c.recorded + recorded,
+                    "dropped_json": _sum(known.dropped_json, dropped),
+                    "problems_json": _sum(known.problems_json, problems),
+                }
+                connection.execute(update(_experiments).where(_experiments.c.id == experiment_id).values(values))
 
     def remove(self, experiment_id: str, *, keep_data: bool = False) -> bool:
         """Remove an experiment; return whether there was one.
@@ -257,6 +279,7 @@ class ExperimentRepository:
             sample_size=row.sample_size,
             recorded=row.recorded,
             dropped=decode(row.dropped_json),
+            problems=decode(row.problems_json),
             tags=tuple(decode(row.tags_json)),
             metadata=decode(row.metadata_json),
             settings=decode(row.settings_json),
@@ -279,6 +302,7 @@ def _row(info: ExperimentInfo) -> dict[str, Any]:
         "sample_size": info.sample_size,
         "recorded": info.recorded,
         "dropped_json": encode(info.dropped),
+        "problems_json": encode(info.problems),
         "tags_json": encode(info.tags),
         "metadata_json": encode(info.metadata),
         "settings_json": encode(info.settings),
@@ -286,6 +310,11 @@ def _row(info: ExperimentInfo) -> dict[str, Any]:
         "owner_host": info.owner.host,
         "owner_started": info.owner.started,
     }
+
+
+def _sum(text: str, more: Mapping[str, int]) -> str:
+    known: dict[str, int] = decode(text)
+    return encode({name: known.get(name, 0) + more.get(name, 0) for name in [*known, *(set(more) - set(known))]})
 
 
 def _text(moment: datetime) -> str:

@@ -138,7 +138,7 @@ def _number(connection: Connection, run_id: str, series: str) -> int:
     known = list(connection.scalars(select(_series.c.name).where(_series.c.run_id == run_id)))
     near = difflib.get_close_matches(series, known, n=3, cutoff=0.5) or sorted(known)[:3]
     hint = f"did you mean {' or '.join(near)}?" if near else "nothing with a step was recorded for it"
-    raise StoreError(f'run {run_id} has no series "{series}"; {hint}')
+    raise StoreError(f'recording {run_id} has no series "{series}"; {hint}')
 
 
 def _read(connection: Connection, number: int) -> Points:

@@ -8,11 +8,13 @@ from crucible.store import Aggregate, EventQuery, ExperimentInfo, Points, Series
 from crucible.store import StoredEvent as Record
 from crucible.telemetry.alerts import Alert, AlertRule, AlertRules
 from crucible.telemetry.anomalies import Anomaly, AnomalyConfig, AnomalyReport
+from crucible.telemetry.comparison import Comparison, MetricComparison, compare
 from crucible.telemetry.experiment import Experiment
 from crucible.telemetry.exports import Anonymizer, Exported
 from crucible.telemetry.prices import PriceTable
 from crucible.telemetry.recorded import Recorded
-from crucible.telemetry.recorder import Recorder, RecorderOptions
+from crucible.telemetry.recorder import Recorder
+from crucible.telemetry.recorder_options import RecorderOptions
 from crucible.telemetry.retention import Retained, Retention, retain
 from crucible.telemetry.series import series_name
 from crucible.telemetry.streaming import LiveSnapshot, MetricsConfig
@@ -29,12 +31,14 @@ __all__ = [
     "AnomalyConfig",
     "AnomalyReport",
     "Anonymizer",
+    "Comparison",
     "EventQuery",
     "Experiment",
     "ExperimentInfo",
     "Exported",
     "Imported",
     "LiveSnapshot",
+    "MetricComparison",
     "MetricsConfig",
     "MetricsSummary",
     "Points",
@@ -47,6 +51,7 @@ __all__ = [
     "Retention",
     "SeriesSummary",
     "Window",
+    "compare",
     "import_runs",
     "restore",
     "retain",

@@ -172,7 +172,10 @@ class Enricher:
         return found
 
     def _priced(self, fields: dict[str, Any]) -> float | None:
-        """Return what tokens cost; None if nobody says of what model they are, or knows its price."""
+        """Return what tokens cost; None if nobody says of what model they are, or knows its price, or told both counts.
+
+        A request that told only the tokens of its prompt is priced if answers of the model cost nothing (an embedding).
+        """
         model = fields["model"]
         if model.__class__ is not str:
             return None
@@ -186,6 +189,8 @@ class Enricher:
                 cached_tokens=fields.get("cached_tokens", 0),
                 provider=provider if isinstance(provider, str) else None,
             )
+            if cost is not None and "completion_tokens" not in fields and self._prices.answers_cost(model, provider):
+                return None
         if cost is None:
             self._miss_price(model)
         return cost

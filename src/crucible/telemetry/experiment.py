@@ -22,7 +22,7 @@ import msgspec
 
 from crucible import events
 from crucible.errors import ContractError, SpecError
-from crucible.store import ExperimentInfo, PointRow, Store, open_store
+from crucible.store import EventQuery, ExperimentInfo, PointRow, Store, open_store
 from crucible.store.memory import MEMORY
 from crucible.store.opening import ENVIRONMENT
 from crucible.store.owner import current_owner
@@ -31,15 +31,13 @@ from crucible.telemetry.anomalies import AnomalyMonitor, SampleMore
 from crucible.telemetry.intake import Intake, Watcher
 from crucible.telemetry.making import Making
 from crucible.telemetry.recorded import Recorded
-from crucible.telemetry.recorder import Recorder, RecorderOptions
+from crucible.telemetry.recorder import Recorder
+from crucible.telemetry.recorder_options import RecorderHooks
 from crucible.telemetry.sampling import ReservoirSampler
-from crucible.telemetry.series import as_number
+from crucible.telemetry.steps import Steps, metric_number
 from crucible.telemetry.streaming import LiveMetrics, LiveSnapshot
 
 __all__ = ["Experiment"]
-
-_LONGEST_NAME = 250
-_DEFAULT = RecorderOptions()
 
 
 class Experiment(Recorded):
@@ -77,15 +75,17 @@ class Experiment(Recorded):
             options=making.recorder,
             intake=intake,
             is_run=False,
-            on_batch=self._after_batch,
-            on_tick=None if alerts is None else alerts.tick,
+            hooks=RecorderHooks(
+                on_batch=self._after_batch, on_end=self._count, on_tick=None if alerts is None else alerts.tick
+            ),
         )
         self._add = self._recorder.add
-        self._names: set[str] = set()  # metrics that were logged before
-        self._next_steps: dict[str, int] = {}  # of metrics that were logged without a step
+        self._steps = Steps(self._after_last, counts=not is_joined)
+        self._names = self._steps.names
         self._counting = threading.Lock()
         self._counted = 0
         self._counted_drops: Counter[str] = Counter()
+        self._counted_problems: Counter[str] = Counter()
         self._scope: contextlib.AbstractContextManager[Any] | None = None
 
     @classmethod
@@ -129,6 +129,8 @@ class Experiment(Recorded):
     def join(cls, experiment_id: str, *, store: Store | str | Path | None = None, **asked: Any) -> Self:
         """Record into an experiment that another process, or this one before it died, has started.
 
+        Where the process that started it is gone, the live view begins with what it had recorded.
+
         Args:
             experiment_id: Its id, or the unique beginning of it.
             store: Where it is kept.
@@ -144,6 +146,9 @@ class Experiment(Recorded):
             if info.status != "running":
                 raise ContractError(f'experiment {info.id} ("{info.name}") is {info.status}, so it cannot be joined')
             joined = cls(opened, info, Making.again(info, asked), is_joined=True, reopens=reopens)
+            if info.owner.fate() == "gone":
+                for record in opened.telemetry.select(EventQuery(run_id=info.id)):
+                    joined._live.add(record)
             joined._begin()
         except BaseException:
             if reopens is not None:
@@ -187,13 +192,13 @@ class Experiment(Recorded):
             StoreError: The experiment was stopped, or what was recorded before could not be kept.
         """
         if name not in self._names:
-            self._check_name(name)
+            self._steps.check(name)
         if value.__class__ is not float:
-            value = _number(name, value)
+            value = metric_number(name, value)
         if step.__class__ is not int:
-            step = self._step(name, step)
-        elif self._next_steps:
-            self._note_step(name, step)  # type: ignore[arg-type]
+            step = self._steps.of(name, step)
+        elif self._steps.is_counting:
+            self._steps.note(name, step)  # type: ignore[arg-type]
         self._add((self.id, name, step, value, time.time_ns()))  # type: ignore[arg-type]
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -202,11 +207,14 @@ class Experiment(Recorded):
         points: list[PointRow] = []
         for name, value in metrics.items():
             if name not in names:
-                self._check_name(name)
-            number = value if value.__class__ is float else _number(name, value)
+                self._steps.check(name)
+            number = value if value.__class__ is float else metric_number(name, value)
             points.append((run_id, name, step, number, now))  # type: ignore[arg-type]
-        if step.__class__ is not int or self._next_steps:
-            points = [(run_id, name, self._step(name, step), number, now) for _, name, _, number, now in points]
+        if step.__class__ is not int:
+            points = [(run_id, name, self._steps.of(name, step), number, now) for _, name, _, number, now in points]
+        elif self._steps.is_counting:
+            for name in metrics:
+                self._steps.note(name, step)  # type: ignore[arg-type]
         self._recorder.add_many(points)
 
     def emit(
@@ -307,10 +315,10 @@ class Experiment(Recorded):
         """Add what was recorded since the last time to what the store counts."""
         with self._counting:
             recorded = self._recorder.intake.recorded
-            drops = Counter(self._recorder.intake.dropped)
-            store = self._store_open()
-            store.telemetry.experiments.count(self.id, recorded - self._counted, drops - self._counted_drops)
-            self._counted, self._counted_drops = recorded, drops
+            drops, problems = Counter(self._recorder.intake.dropped), self._recorder.intake.problems
+            fresh = recorded - self._counted, drops - self._counted_drops, problems - self._counted_problems
+            self._store_open().telemetry.experiments.count(self.id, *fresh)
+            self._counted, self._counted_drops, self._counted_problems = recorded, drops, problems
 
     def _fresh(self) -> None:
         if self._open is not None:
@@ -332,39 +340,6 @@ class Experiment(Recorded):
         """Put an anomaly on the bus, as an event of this experiment."""
         with self.active():
             events.emit("crucible_telemetry.anomaly.detected", measurements, metadata)
-
-    # --- names and steps ---
-
-    def _check_name(self, name: Any) -> None:
-        if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
-            raise SpecError(
-                f"a metric's name has 1 to {_LONGEST_NAME} printable characters, such as train/loss; got {name!r:.80}"
-            )
-        self._names.add(name)
-
-    def _step(self, name: str, step: Any) -> int:
-        """Return a step that is not simply an integer: any other whole number, or the next one."""
-        if step is not None:
-            number = as_number(step)
-            if number is None or not float(number).is_integer():
-                raise SpecError(f"the step of a metric is a whole number, got {step!r:.80}")
-            return int(step)
-        if self._is_joined:
-            raise ContractError(
-                f'give a step for "{name}": in an experiment that was joined, another process may count the same ones'
-            )
-        with self._counting:
-            known = self._next_steps.get(name)
-        first = self._after_last(name) if known is None else 0
-        with self._counting:
-            step = max(first, self._next_steps.get(name, 0))
-            self._next_steps[name] = step + 1
-        return step
-
-    def _note_step(self, name: str, step: int) -> None:
-        with self._counting:
-            if step >= self._next_steps.get(name, step + 1):
-                self._next_steps[name] = step + 1
 
     def _after_last(self, name: str) -> int:
         """Return the step after the last one that is recorded of a series, 0 if there is none."""
@@ -394,20 +369,6 @@ def _sample_more(making: Making, monitor: AnomalyMonitor | None) -> SampleMore |
             path="sampler",
         )
     return monitor.sample_more
-
-
-def _number(name: str, value: Any) -> float:
-    number = as_number(value)
-    if number is None:
-        raise SpecError(f'the metric "{name}" takes a number, got {type(value).__name__} {_shown(value)}')
-    return number
-
-
-def _shown(value: Any) -> str:
-    try:
-        return f"{value!r:.80}"
-    except Exception:  # noqa: BLE001  # a value that cannot be shown is no number either
-        return "that cannot be shown"
 
 
 def _opened(store: Store | str | Path | None) -> tuple[Store, str | Path | None]:

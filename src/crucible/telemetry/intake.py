@@ -20,7 +20,7 @@ from crucible.store import ABSENT, EventRow, PointRow, StoredEvent, encode, even
 from crucible.telemetry.anomalies import Point as Logged
 from crucible.telemetry.anomalies import SampleMore
 from crucible.telemetry.enrichment import Enricher
-from crucible.telemetry.sampling import Sampler
+from crucible.telemetry.sampling import ReservoirSampler, Sampler
 from crucible.telemetry.series import points_of
 
 __all__ = ["Intake", "Observer", "Rows", "Watcher"]
@@ -33,6 +33,7 @@ Watcher = Callable[[StoredEvent | Logged], object]
 
 _MOST_NAMES = 10_000
 _MOST = math.inf
+_NUL = r"\u0000"
 
 
 class Rows(msgspec.Struct):
@@ -85,6 +86,7 @@ class Intake:
         self._more = more
         self._watchers = tuple(watchers)
         self._observers = tuple(observers)
+        self._has_points = not isinstance(sampler, ReservoirSampler)  # what it gives up would leave its points behind
         self._looks = bool(sampler is not None or observers or watchers)
         self._names: dict[str, str] = {}
         self.start_over()
@@ -101,6 +103,13 @@ class Intake:
     def recorded(self) -> int:
         """Events and points that were kept."""
         return self._kept + self._points
+
+    @property
+    def problems(self) -> Counter[str]:
+        """What went wrong and stopped nothing, in words, with how often."""
+        unpriced = {f"no price for the model {model}": count for model, count in self._enrich.unpriced.items()}
+        enrichers = {f"the enricher {name} failed": each.count for name, each in self._enrich.errors.items()}
+        return Counter({**unpriced, **enrichers, **self.observer_errors})
 
     @property
     def is_complete(self) -> bool:
@@ -193,10 +202,10 @@ class Intake:
                 _finite(found.latency_ms),
                 _finite(found.cost_usd),
                 ABSENT if success is None else 1 if success else 0,
-                encode(found.fields) if found.fields else ABSENT,
+                _fields(found.fields) if found.fields else ABSENT,
             )
         )
-        if "step" in measurements:
+        if self._has_points and "step" in measurements:
             rows.points.extend(points_of(self._run_id, event))
 
     def _storable(self, name: str) -> str:
@@ -220,7 +229,7 @@ class Intake:
 
     def count_error(self, error: Exception) -> None:
         """Count what somebody who watches raised."""
-        self.observer_errors[type(error).__name__] += 1
+        self.observer_errors[f"somebody who watches raised {type(error).__name__}"] += 1
 
     def _is_kept(self, record: StoredEvent, rows: Rows) -> bool:
         if self._more is not None:
@@ -231,7 +240,9 @@ class Intake:
             if verdict.replaces is not None:
                 at, event_id = verdict.replaces
                 self._give_up(at, int(event_id, 16), rows)
-            if not verdict.kept and not (self._more is not None and self._more.active(record.timestamp_ns)):
+            if self._more is not None and self._more.active(record.timestamp_ns):
+                record.fields.pop("sampling_weight", None)  # everything is kept now, so each stands for itself
+            elif not verdict.kept:
                 self.dropped["sampled"] += 1
                 return False
         if self._more is None:
@@ -248,6 +259,14 @@ class Intake:
                 del rows.events[place]
                 return
         rows.replaced.append((self._run_id, at, number))
+
+
+def _fields(found: dict[str, Any]) -> str:
+    """Return fields as a row has them, without NULs, which would hide them all from PostgreSQL."""
+    text = encode(found)
+    if _NUL not in text:
+        return text
+    return encode({name: storable(value) if isinstance(value, str) else value for name, value in found.items()})
 
 
 def _finite(number: float | None) -> float | str:

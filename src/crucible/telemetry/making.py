@@ -16,7 +16,7 @@ from crucible.telemetry.alerts import Alert, AlertRules
 from crucible.telemetry.anomalies import AnomalyConfig
 from crucible.telemetry.enrichment import CustomEnricher, Enricher
 from crucible.telemetry.prices import PriceTable
-from crucible.telemetry.recorder import RecorderOptions
+from crucible.telemetry.recorder_options import RecorderOptions
 from crucible.telemetry.sampling import Sampler, sampler_from
 from crucible.telemetry.streaming import MetricsConfig
 

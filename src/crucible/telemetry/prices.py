@@ -193,6 +193,11 @@ class PriceTable:
         usd = (prompt_tokens - cached_tokens) * fresh_usd + completion_tokens * answer_usd
         return (usd + cached_tokens * cached_usd if cached_tokens else usd) / _PER
 
+    def answers_cost(self, model: str, provider: Any = None) -> bool:
+        """Return whether tokens of a model's answers cost anything; False for a model that the table does not name."""
+        price = self.price_of(model, provider if isinstance(provider, str) else None)
+        return price is not None and price.output_usd_per_1m > 0
+
 
 _Rates = tuple[float, float, float]
 """US dollars per million tokens: of a prompt, of a prompt from the cache, of an answer."""

@@ -19,7 +19,6 @@ from crucible.telemetry.anomalies import AnomalyConfig, AnomalyReport, find_anom
 from crucible.telemetry.anomalies import Point as Logged
 from crucible.telemetry.archive import write_archive, write_jsonl_archive
 from crucible.telemetry.exports import Anonymizer, Exported, Source, export_points, export_records
-from crucible.telemetry.streaming import MetricsConfig
 from crucible.telemetry.summary import MetricsSummary, metrics_of
 from crucible.telemetry.windows import Window, windows
 
@@ -139,10 +138,7 @@ class Recorded:
         """
         self._fresh()
         with self._using() as store:
-            info = store.telemetry.experiments.find(self.id)
-            settings: Mapping[str, Any] = {} if info is None else info.settings
-            config = MetricsConfig.of(settings.get("metrics_config"))
-            return metrics_of(store, self.id, config, settings.get("prices"))
+            return metrics_of(store, self.id)
 
     def windows(
         self,

@@ -13,45 +13,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from typing import Literal
-
-import msgspec
 
 from crucible import events
-from crucible.errors import StoreError, StoreUnavailable
+from crucible.errors import StoreError
 from crucible.store import EventRow, PointRow, Store
-from crucible.telemetry.intake import Intake, Rows
+from crucible.telemetry.intake import Intake
 from crucible.telemetry.lifetime import Recording, forget, keep
+from crucible.telemetry.persisting import Persister
+from crucible.telemetry.recorder_options import RecorderHooks, RecorderOptions
 from crucible.telemetry.series import seen
 
-__all__ = ["Recorder", "RecorderOptions", "WhenFull"]
-
-WhenFull = Literal["block", "drop", "raise"]
+__all__ = ["Recorder"]
 
 _BATCH = 4_000
-_RETRY_S = 0.1
-_LONGEST_RETRY_S = 2.0
-
-
-class RecorderOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a recorder writes.
-
-    Args:
-        capacity: Events and points that may wait to be written.
-        when_full: What becomes of one more: its emitter waits (`block`), it is dropped and counted (`drop`), or a
-            `StoreError` is raised (`raise`; an event of the bus is counted as dropped, as no handler may break what it
-            listens to).
-        interval_s: How often what waits is written; what `kill -9` may lose at most.
-        patience_s: How long a database server that went away is waited for.
-    """
-
-    capacity: int = 50_000
-    when_full: WhenFull = "block"
-    interval_s: float = 0.05
-    patience_s: float = 30.0
-
-
 _DEFAULT = RecorderOptions()
+_NOBODY = RecorderHooks()
 
 
 class Recorder(Recording):
@@ -65,9 +41,7 @@ class Recorder(Recording):
         is_run: Whether it is a run, and hears what is emitted in the run's scope; else an experiment, which hears what
             is emitted where it is the innermost.
         on_failure: Called once, on the thread that wrote, when a write failed: the chance to cancel the run at once.
-        on_batch: Called after each batch that is durable, on the thread that wrote it.
-        on_tick: Called every interval, on the writer's thread, with a wall clock in nanoseconds up to which everything
-            was taken in.
+        hooks: Told of what the recorder does.
     """
 
     def __init__(
@@ -79,18 +53,17 @@ class Recorder(Recording):
         intake: Intake | None = None,
         is_run: bool = True,
         on_failure: Callable[[StoreError], None] | None = None,
-        on_batch: Callable[[], None] | None = None,
-        on_tick: Callable[[int], object] | None = None,
+        hooks: RecorderHooks = _NOBODY,
     ) -> None:
         self.intake = intake or Intake(run_id)
         self._store = store
+        self._persister = Persister(store, options.patience_s)
         self._run_id = run_id
         self._options = options
         self._capacity = options.capacity
         self._is_run = is_run
         self._on_failure = on_failure
-        self._on_batch = on_batch
-        self._on_tick = on_tick
+        self._hooks = hooks
         self._handler_id = f"telemetry-{run_id}-{id(self):x}"
         self._queue: deque[events.Event | PointRow] = deque()
         self._writing = threading.RLock()  # held by whoever takes from the queue, until what was taken is durable
@@ -103,7 +76,6 @@ class Recorder(Recording):
         self._closed = False  # nothing is queued any more
         self._why_closed: str | None = None  # as it is counted; None where it was stopped or has failed
         self._written = 0
-        self._batches = 0
         self._lost = 0
         self._failure: StoreError | None = None
         self._told = False  # whether somebody was given the failure
@@ -299,8 +271,8 @@ class Recorder(Recording):
         while not (self._stopping and not self._queue):
             self._wake.wait(self._options.interval_s)
             self._wake.clear()
-            if self._on_tick is not None:
-                self._tick(self._on_tick)
+            if self._hooks.on_tick is not None and self._why_closed is None:
+                self._tick(self._hooks.on_tick)
             elif self._queue:
                 with self._writing:
                     self._write_down_to(0)
@@ -341,38 +313,14 @@ class Recorder(Recording):
             return
         self._writer = threading.get_ident()
         try:
-            self._persist(self.intake.rows(batch))
+            self._persister.write(self.intake.rows(batch), self.intake.origin)
             self._written += len(batch)
-            if self._on_batch is not None:
-                self._on_batch()
+            if self._hooks.on_batch is not None:
+                self._hooks.on_batch()
         except Exception as error:  # noqa: BLE001  # kept, and raised by every flush from now on
             self._fail(error, len(batch))
         finally:
             self._writer = None
-
-    def _persist(self, rows: Rows) -> None:
-        """Write rows once, however often the server goes away meanwhile, as long as it comes back in time."""
-        self._batches += 1
-        again, pause_s, deadline = False, _RETRY_S, 0.0
-        while True:
-            try:
-                self._store.telemetry.write_events(
-                    rows.events, rows.points, replaced=rows.replaced, batch=self._batch_number(), again=again
-                )
-            except StoreUnavailable:
-                now = time.monotonic()
-                deadline = deadline or now + self._options.patience_s
-                if now >= deadline:
-                    raise
-            else:
-                return
-            again = True
-            time.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_RETRY_S)
-
-    def _batch_number(self) -> int:
-        """Return what a batch is known by: what this recorder is, and its place."""
-        return (self.intake.origin & 0x7FFF_FFFF) << 32 | self._batches & 0xFFFF_FFFF
 
     def _fail(self, error: Exception, lost: int) -> None:
         if not isinstance(error, StoreError):
@@ -389,7 +337,8 @@ class Recorder(Recording):
     def _raise_if_lost(self) -> None:
         if self._failure is not None:
             self._told = True
-            message = f"{self._lost} events of run {self._run_id} could not be recorded: {self._failure}"
+            whose = f"{'run' if self._is_run else 'experiment'} {self._run_id}"
+            message = f"{self._lost} events of {whose} could not be recorded: {self._failure}"
             raise StoreError(message) from self._failure
 
     # --- the end ---
@@ -407,6 +356,8 @@ class Recorder(Recording):
         """Stop, because the process ends."""
         if self._thread is not None:
             self.stop()
+            if self._hooks.on_end is not None:
+                self._hooks.on_end()
 
     def forget_in_child(self) -> None:
         """Leave to the parent what waits: what a forked child does.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from crucible.store import Aggregate, EventQuery, SeriesSummary, Store
+from crucible.store import Aggregate, EventQuery, ExperimentInfo, SeriesSummary, Store
 from crucible.telemetry.streaming import MetricsConfig, Reliability, TrainingSummary
 from crucible.telemetry.streaming.training import TRAINING_EVENTS, Trainings
 
@@ -108,6 +108,7 @@ class MetricsSummary(msgspec.Struct, frozen=True):
         training: How each model's training went.
         custom: The fields that `metrics_config` names.
         series: What each series comes to.
+        cautions: What a reader must know before believing the figures, such as that events were sampled.
     """
 
     total_events: int
@@ -124,6 +125,7 @@ class MetricsSummary(msgspec.Struct, frozen=True):
     training: tuple[TrainingSummary, ...]
     custom: dict[str, Spread]
     series: tuple[SeriesSummary, ...]
+    cautions: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything by name; NaN and infinities as texts."""
@@ -132,22 +134,20 @@ class MetricsSummary(msgspec.Struct, frozen=True):
         return _plain(msgspec.to_builtins(told))
 
 
-def metrics_of(
-    store: Store, run_id: str, config: MetricsConfig | None = None, prices: Mapping[str, Any] | None = None
-) -> MetricsSummary:
-    """Return what a recording comes to.
+def metrics_of(store: Store, run_id: str) -> MetricsSummary:
+    """Return what a recording comes to; what an experiment's `metrics_config` switches off is left out.
 
     Args:
         store: Where it is kept.
         run_id: A run's full id, or a telemetry experiment's.
-        config: What is wanted; None: everything.
-        prices: What is kept of the prices, for where they come from.
 
     Raises:
         StoreError: The store cannot be read.
     """
-    wanted = config or MetricsConfig()
     telemetry, query = store.telemetry, EventQuery(run_id=run_id)
+    info = telemetry.experiments.find(run_id)
+    wanted = MetricsConfig.of(None if info is None else info.settings.get("metrics_config"))
+    prices = None if info is None else info.settings.get("prices")
     counts = telemetry.event_counts(run_id)
     first = next(telemetry.select(EventQuery(run_id=run_id, limit=1)), None)
     last = next(telemetry.select(EventQuery(run_id=run_id, limit=1, newest_first=True)), None)
@@ -170,7 +170,20 @@ def metrics_of(
         training=_training(store, run_id),
         custom={name: _custom(store, query, name) for name in wanted.custom},
         series=tuple(telemetry.series_summary(run_id)),
+        cautions=() if info is None else tuple(_cautions(info)),
     )
+
+
+def _cautions(info: ExperimentInfo) -> Iterator[str]:
+    """Yield what a reader must know before believing the figures."""
+    if sampled := info.dropped.get("sampled"):
+        how = info.settings.get("sampler", {}).get("type", "a")
+        yield (
+            f"a {how} sampler left out {sampled} events: counts, rates and percentiles are of those that were kept "
+            "(`sampling_weight` says how many each stands for, where they do not stand for equally many)"
+        )
+    if full := info.dropped.get("full"):
+        yield f"{full} events or points were dropped because they came faster than they could be written"
 
 
 def _spread(found: Aggregate) -> Spread:

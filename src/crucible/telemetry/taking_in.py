@@ -24,6 +24,7 @@ __all__ = ["Imported", "import_runs", "restore", "row_of"]
 
 _BATCH = 5_000
 _FACTS = ("wall_ns", "active_ns")  # computed from the others
+_FILLING = "is_brought_in"
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -54,7 +55,8 @@ def restore(path: str | Path, store: Store) -> list[ExperimentInfo]:
         store: Where to.
 
     Raises:
-        StoreError: A file is damaged or missing, or the store has an experiment of that id; earlier ones stay.
+        StoreError: A file is damaged or missing, or the store has an experiment of that id, or data that was kept of
+            one; earlier ones stay.
     """
     path = Path(path)
     if path.is_file():
@@ -123,7 +125,12 @@ def _restored(
     store: Store, info: dict[str, Any], records: Iterable[StoredEvent], points: Iterable[tuple[str, int, float, int]]
 ) -> ExperimentInfo:
     known = {name: value for name, value in info.items() if name not in _FACTS}
-    found = msgspec.convert(known, ExperimentInfo, strict=False)
+    try:
+        found = msgspec.convert(known, ExperimentInfo, strict=False)
+    except msgspec.ValidationError as error:
+        raise StoreError(
+            f"the archive of {info.get('id')} is not of a telemetry experiment ({error}); read it in place instead"
+        ) from error
     with _whole(store, found):
         _fill(store, found.id, records, points)
     return store.telemetry.experiments.get(found.id)
@@ -134,7 +141,8 @@ def _imported(store: Store, run: ImportedRun) -> Imported:
     digest = hashlib.sha256(f"{source} {run.name} {run.started_at or run.path}".encode("utf-8", "replace")).hexdigest()[
         :16
     ]
-    if store.telemetry.experiments.find(digest) is not None:
+    known = store.telemetry.experiments.find(digest)
+    if known is not None and not (known.is_orphaned and known.settings.get(_FILLING)):
         return Imported(None, source, 0, 0, {}, ())
     now = datetime.now(UTC).isoformat(timespec="microseconds")
     info = ExperimentInfo(
@@ -154,6 +162,7 @@ def _imported(store: Store, run: ImportedRun) -> Imported:
     with _whole(store, info):
         points = ((each.series, each.step, each.value, each.timestamp_ns) for batch in run.points() for each in batch)
         counts = _fill(store, info.id, (event for batch in run.events() for event in batch), points)
+    store.telemetry.experiments.count(info.id, sum(counts), {})
     info = store.telemetry.experiments.get(info.id)
     problems = tuple(str(problem) for problem in run.problems)
     return Imported(info, source, *counts, dict(run.skipped), problems)
@@ -173,14 +182,34 @@ def _instant(text: str | None) -> str | None:
 
 @contextlib.contextmanager
 def _whole(store: Store, info: ExperimentInfo) -> Generator[None]:
-    """Keep an experiment that is filled inside the block, unless the block raises."""
-    store.telemetry.experiments.add(info)
+    """Keep an experiment that is filled inside the block, unless the block raises.
+
+    While it is filled it counts as running, in this process: one whose process was killed meanwhile is begun anew.
+
+    Raises:
+        StoreError: There is one of this id, or data that was kept of one.
+    """
+    telemetry = store.telemetry
+    known = telemetry.experiments.find(info.id)
+    if known is not None and known.is_orphaned and known.settings.get(_FILLING):
+        telemetry.experiments.remove(info.id)
+        telemetry.forget(info.id)
+    elif known is None and (telemetry.event_counts(info.id) or telemetry.series(info.id)):
+        raise StoreError(
+            f"there is data of an experiment {info.id}, kept when that was removed, so it is not brought in again"
+        )
+    telemetry.experiments.add(
+        msgspec.structs.replace(
+            info, status="running", stopped_at=None, owner=current_owner(), settings={**info.settings, _FILLING: True}
+        )
+    )
     try:
         yield
+        telemetry.experiments.replace(info)
     except BaseException:
         with contextlib.suppress(StoreError):  # the first error is the one to tell
-            store.telemetry.experiments.remove(info.id)
-            store.telemetry.forget(info.id)
+            telemetry.experiments.remove(info.id)
+            telemetry.forget(info.id)
         raise
 
 

@@ -146,6 +146,8 @@ def _is_there(value: Any) -> bool:
 def _said(value: Any) -> bool | None:
     if value is None or value is True or value is False:
         return value
+    if value.__class__ in (int, float):
+        return bool(value) if value in (0, 1) else None
     said = word(value)
     if isinstance(said, bool):
         return said

@@ -80,6 +80,7 @@ def upgrade() -> None:
         sa.Column("sample_size", sa.BigInteger(), nullable=True),
         sa.Column("recorded", sa.BigInteger(), nullable=False),
         sa.Column("dropped_json", sa.Text(), nullable=False),
+        sa.Column("problems_json", sa.Text(), nullable=False),
         sa.Column("tags_json", sa.Text(), nullable=False),
         sa.Column("metadata_json", sa.Text(), nullable=False),
         sa.Column("settings_json", sa.Text(), nullable=False),

@@ -1,0 +1,45 @@
+"""How a recorder writes: how much may wait, for how long, and what becomes of more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+__all__ = ["RecorderHooks", "RecorderOptions", "WhenFull"]
+
+WhenFull = Literal["block", "drop", "raise"]
+
+
+class RecorderOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a recorder writes.
+
+    Args:
+        capacity: Events and points that may wait to be written.
+        when_full: What becomes of one more: its emitter waits (`block`), it is dropped and counted (`drop`), or a
+            `StoreError` is raised (`raise`; an event of the bus is counted as dropped, as no handler may break what it
+            listens to).
+        interval_s: How often what waits is written; what `kill -9` may lose at most.
+        patience_s: How long a database server that went away is waited for.
+    """
+
+    capacity: int = 50_000
+    when_full: WhenFull = "block"
+    interval_s: float = 0.05
+    patience_s: float = 30.0
+
+
+class RecorderHooks(msgspec.Struct, frozen=True, kw_only=True):
+    """Functions that a recorder tells what it does.
+
+    Args:
+        on_batch: Called after each batch that is durable, on the thread that wrote it.
+        on_tick: Called every interval, on the writer's thread, with a wall clock in nanoseconds up to which everything
+            was taken in; not while it is paused.
+        on_end: Called when the process ends and everything is durable.
+    """
+
+    on_batch: Callable[[], object] | None = None
+    on_tick: Callable[[int], object] | None = None
+    on_end: Callable[[], object] | None = None
