@@ -348,7 +348,7 @@ def test_windows_show_gaps_and_never_vanish(store: Store) -> None:
         rows = [0.0, 0.1, 0.9, 3.2, 3.3]
         for place, second in enumerate(rows):
             event = events.Event("x.stop", {"duration_ns": (place + 1) * 10**6}, {}, int(second * 1e9), events.Scope())
-            experiment._recorder._on_event(event)
+            experiment._recorder.on_event(event)
         found = experiment.windows(1.0)
         assert [window.count for window in found] == [3, 0, 0, 2]
         assert [window.mean_latency_ms for window in found] == [2.0, None, None, 4.5]
@@ -526,9 +526,13 @@ def test_data_may_outlive_the_experiment(store: Store) -> None:
         experiment.cleanup()
     experiment.stop()
     assert experiment.cleanup(keep_data=True)
-    assert len(Recorded.find(experiment.id, store).points("loss")) == 1
+    left = Recorded.find(experiment.id, store)
+    assert len(left.points("loss")) == 1
     with pytest.raises(StoreError, match="no telemetry experiment"):
         _ = experiment.info
+    assert left.cleanup()
+    assert left.series() == []
+    assert not left.cleanup()
 
 
 def test_anomalies_and_alerts_are_told_while_it_goes_on(store: Store) -> None:

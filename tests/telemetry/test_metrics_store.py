@@ -180,6 +180,19 @@ def test_what_is_no_number_stops_nothing(metrics: JsonlMetricsStore, path: Path,
     assert len(lines(path)) == 3
 
 
+@pytest.mark.parametrize("step", [True, False])
+def test_a_truth_value_is_no_step(metrics: JsonlMetricsStore, path: Path, step: bool) -> None:
+    """It is kept as malformed, not as 1 or 0, and stands between no bounds."""
+    metrics.record("r", "m", 0.5, step)
+    metrics.record_batch("r", {"m": 0.25}, step)
+    assert [line["step"] for line in lines(path)] == [None, None]
+    assert [(entry.value, entry.step, entry.metadata) for entry in metrics.read("r")] == [
+        (0.5, None, {"malformed_step": str(step)}),
+        (0.25, None, {"malformed_step": str(step)}),
+    ]
+    assert metrics.get_history("r", "m", step_min=0) == []
+
+
 @pytest.mark.parametrize("metadata", [7, "x", Hostile(), {"a": Hostile(), "b": 1}, {Hostile(): 1}, {1: math.nan}])
 def test_metadata_of_any_kind_stops_nothing(metrics: JsonlMetricsStore, path: Path, metadata: Any) -> None:
     """The number is kept whatever came with it, and what could be written of the metadata too."""
@@ -236,6 +249,10 @@ def test_lines_of_others_are_read(metrics: JsonlMetricsStore, path: Path) -> Non
     assert math.isnan(second.value or 0)
     assert (second.step, second.timestamp, second.metadata) == (None, "", {})
     assert (third.value, third.step, third.metadata) == (None, None, {})
+    path.write_text(f'{{"run_id": "r", "metric": "m", "value": {"9" * 5000}, "step": 3, "metadata": {{"a": 1}}}}\n')
+    (huge,) = metrics.read("r")
+    assert (huge.value, huge.step, huge.metadata["a"]) == (None, 3, 1)
+    assert huge.metadata["malformed"].startswith("'9999")
     assert not metrics.problems
 
 

@@ -389,3 +389,39 @@ def test_readers_and_writers_of_a_memory_store_take_turns() -> None:
         assert errors == []
         assert [each.count for each in experiment.series_summary()] == [500, 500]
         experiment.stop()
+
+
+def test_questions_that_mean_nothing_are_refused(any_store: Store) -> None:
+    """A word for a truth value, a negative count, a number that no database holds: errors, and no wrong answers."""
+    any_store.telemetry.write_events([row(1, success=1), row(2, success=0)])
+    for asked, message in (
+        ({"where": {"success": "false"}}, "true or false"),
+        ({"success": "x"}, "true or false"),
+        ({"offset": -1}, "offset is a count"),
+        ({"limit": -1}, "limit is a count"),
+        ({"where": {"n": 10**400}}, "64 bits"),
+        ({"where": {"event_id": "no"}}, "16 hexadecimal"),
+    ):
+        with pytest.raises(SpecError, match=message):
+            times(any_store, **asked)
+    assert times(any_store, where={"name": "x.stop", "success": False}) == [2]
+    assert times(any_store, where={"event_id": f"{1:016x}"}) == [1]
+
+
+def test_large_numbers_and_dotted_keys_are_looked_for_exactly(any_store: Store) -> None:
+    """Ids beyond 2^53 differ by one; a key may have dots of its own, or nest."""
+    any_store.telemetry.write_events(
+        [
+            row(1, metadata_json={"id": 2**60, "gen_ai.request.model": "m"}),
+            row(2, metadata_json={"id": 2**60 + 1, "gen_ai": {"request": {"model": "m"}}}),
+            row(3, metadata_json={"id": 0.1, "ok": True}),
+        ]
+    )
+    assert times(any_store, where={"id": 2**60}) == [1]
+    assert times(any_store, where={"id": 2**60 + 1}) == [2]
+    assert times(any_store, where={"id": 0.1}) == [3]
+    assert times(any_store, where={"gen_ai.request.model": "m"}) == [1, 2]
+    found = any_store.telemetry.aggregate(EventQuery(run_id="r"), by=("field:ok",))
+    assert [each.group for each in found] == [("true",), (None,)]
+    by_success = any_store.telemetry.aggregate(EventQuery(run_id="r"), by=("success",))
+    assert [each.group for each in by_success] == [(None,)]

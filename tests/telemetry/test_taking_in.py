@@ -76,6 +76,23 @@ def test_a_killed_import_is_begun_anew(tmp_path: Path) -> None:
         assert again.info is None
 
 
+def test_a_history_that_has_grown_is_brought_in_anew_where_that_is_wanted(store: Store, tmp_path: Path) -> None:
+    """Otherwise it is said that it has changed; a copy that lies elsewhere is the same history."""
+    lines = [f'{{"_step": {step}, "_timestamp": 1.0, "loss": {step}}}\n' for step in range(20)]
+    source = tmp_path / "history.jsonl"
+    source.write_text("".join(lines[:10]))
+    (first,) = import_runs(source, store)
+    assert first.info is not None
+    assert [entry.problems for entry in import_runs(source, store)] == [()]
+    source.write_text("".join(lines))
+    (told,) = import_runs(source, store)
+    assert told.info is None
+    assert "has changed since" in told.problems[0]
+    (anew,) = import_runs(source, store, replace=True)
+    assert (anew.points, anew.info is not None) == (20, True)
+    assert len(Recorded(first.info.id, store).points("loss")) == 20
+
+
 @pytest.mark.parametrize("where", ["mlruns", "tensorboard", "wandb", "predecessor/archive.jsonl"])
 def test_histories_of_other_trackers_become_experiments(where: str, store: Store) -> None:
     """Each fixture of a real tracker comes in, can be summed up, and comes in once."""

@@ -24,6 +24,7 @@ from crucible.cli.following import Again, conclude, follow
 from crucible.cli.run_query import runs_gc, runs_list
 from crucible.cli.runs import runs_diff, runs_files, runs_show
 from crucible.cli.tables import hint
+from crucible.cli.telemetry import telemetry as telemetry_commands
 from crucible.cli.timeline import runs_timeline
 from crucible.cli.traces import trace as trace_commands
 from crucible.errors import SpecError
@@ -54,6 +55,7 @@ for name, command in {
     runs.command(name)(command)
 app.add_typer(runs, name="runs")
 app.add_typer(trace_commands, name="trace")
+app.add_typer(telemetry_commands, name="telemetry")
 app.command("schema")(reading.schema)
 app.command("stages")(reading.stages)
 

@@ -9,7 +9,7 @@ from crucible.events.collecting import Collected, collect
 from crucible.events.event import Event, Handler
 from crucible.events.failures import HandlerFailures, handler_errors, handler_failures
 from crucible.events.handlers import attach, attach_many, attached, detach
-from crucible.events.scope import Scope, current_scope, scope
+from crucible.events.scope import Scope, Standing, current_scope, scope
 from crucible.events.span import Span, current_span, span
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "HandlerFailures",
     "Scope",
     "Span",
+    "Standing",
     "attach",
     "attach_many",
     "attached",

@@ -15,7 +15,7 @@ import msgspec
 
 from crucible.errors import ContractError
 
-__all__ = ["Frame", "Scope", "current_frame", "current_scope", "scope"]
+__all__ = ["Frame", "Scope", "Standing", "current_frame", "current_scope", "scope"]
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
@@ -122,6 +122,32 @@ class _Scoped(Frame):
     ) -> None:
         self._is_open = False
         self.leave()
+
+
+class Standing(Frame):
+    """A scope that is entered once and left at any time, by any thread or task: what was opened inside stays as it is.
+
+    Args:
+        **changes: Fields of `Scope` to set; the others are inherited from where this is made.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, **changes: Any) -> None:
+        super().__init__(msgspec.structs.replace(current_scope(), **changes))
+
+    def leave(self) -> None:
+        """Be no scope any more, wherever code still runs in it."""
+        self.known = self.outer.scope()
+        frame = current_frame.get()
+        if frame is self:
+            current_frame.set(self.outer)
+            return
+        while frame is not _OUTSIDE:
+            if frame.outer is self:
+                frame.outer = self.outer
+                return
+            frame = frame.outer
 
 
 def scope(**changes: Any) -> contextlib.AbstractContextManager[Scope]:

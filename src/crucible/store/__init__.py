@@ -19,7 +19,7 @@ from crucible.store.segment import Points
 from crucible.store.telemetry import TelemetryRepository
 from crucible.store.telemetry_aggregate import Aggregate
 from crucible.store.telemetry_experiments import ExperimentInfo, ExperimentRepository, ExperimentStatus
-from crucible.store.telemetry_query import EventQuery
+from crucible.store.telemetry_query import EventFigures, EventQuery
 from crucible.store.telemetry_series import SeriesSummary
 from crucible.store.timeline import TimelineEntry
 from crucible.store.traces import TraceRepository
@@ -31,6 +31,7 @@ __all__ = [
     "ArtifactInput",
     "Collected",
     "CollectedRun",
+    "EventFigures",
     "EventQuery",
     "EventRow",
     "ExperimentInfo",

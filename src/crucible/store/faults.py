@@ -46,7 +46,7 @@ _POSTGRES = {  # classes and codes of SQLSTATE
 }
 
 
-_AWAY = ("08", "57P")  # connection lost, shutting down or starting
+_AWAY = ("08", "57P", "40")  # connection lost, shutting down or starting; undone because of somebody else
 
 
 @contextlib.contextmanager
@@ -75,6 +75,8 @@ def store_faults(location: str, doing: str) -> Generator[None]:
 
 def _kind(error: BaseException) -> type[StoreError]:
     """Return what an error of the database is: that a server is away, or anything else."""
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+        return StoreUnavailable
     driver = sys.modules.get("psycopg")
     if driver is None or not isinstance(error, driver.Error):
         return StoreError

@@ -23,7 +23,7 @@ from crucible.store.telemetry_aggregate import Aggregate, EventAggregator
 from crucible.store.telemetry_events import EventWriter
 from crucible.store.telemetry_experiments import ExperimentRepository
 from crucible.store.telemetry_points import PointWriter
-from crucible.store.telemetry_query import EventQuery, EventReader, stored_event
+from crucible.store.telemetry_query import EventFigures, EventQuery, EventReader, stored_event
 from crucible.store.telemetry_series import SeriesReader, SeriesSummary
 
 __all__ = ["TelemetryRepository"]
@@ -63,6 +63,7 @@ class TelemetryRepository:
         replaced: Sequence[tuple[str, int, int]] = (),
         batch: int = 0,
         again: bool = False,
+        experiment_id: str | None = None,
     ) -> None:
         """Append events and put points in one transaction.
 
@@ -74,11 +75,15 @@ class TelemetryRepository:
             replaced: Events to remove, by recording, time and event id.
             batch: What these points are known by, should they be written again; unique among those of a series.
             again: Whether all of it may be there already, because the connection was lost while it was written.
+            experiment_id: The telemetry experiment that must go on for anything to be written; None: none must.
 
         Raises:
-            StoreError: It could not be written, or a run was claimed by another process; then nothing of it was.
+            StoreError: It could not be written, a run was claimed by another process, or the experiment was stopped or
+                removed by one; then nothing of it was.
         """
         with self._database.writer.transaction("save telemetry") as cursor:
+            if experiment_id is not None:
+                self.experiments.check_open(cursor, experiment_id)
             for run_id in {row[0] for row in (*events, *points)}:
                 self._fence.check_held(cursor, run_id)
             fresh = self.put(cursor, events, points, batch=batch, again=again)
@@ -127,12 +132,17 @@ class TelemetryRepository:
     def prune(self, run_id: str, before_ns: int) -> int:
         """Remove the events of a recording that happened before a moment; return how many there were.
 
+        The store's very latest event stays: whoever follows knows events by numbers, which must not be given twice.
+
         Args:
             run_id: The recording.
             before_ns: Nanoseconds since 1970-01-01 UTC.
         """
         with self._database.writing("remove old events", synced=False) as connection:
-            old = delete(_events).where(_events.c.run_id == run_id, _events.c.timestamp_ns < before_ns)
+            latest = select(func.max(_events.c.id)).scalar_subquery()  # stays, or its number is given again
+            old = delete(_events).where(
+                _events.c.run_id == run_id, _events.c.timestamp_ns < before_ns, _events.c.id < latest
+            )
             return connection.execute(old).rowcount
 
     # --- reading ---
@@ -166,6 +176,10 @@ class TelemetryRepository:
         """Return what each series of a recording comes to, by name, reading few of its points."""
         return self._series_reader.summaries(run_id)
 
+    def last_step(self, run_id: str, series: str) -> int | None:
+        """Return the largest step of a series, None if the recording has no such series."""
+        return self._series_reader.last_step(run_id, series)
+
     def event_counts(self, run_id: str) -> dict[str, int]:
         """Return how many events of each name a recording has, by name.
 
@@ -194,6 +208,18 @@ class TelemetryRepository:
     def select(self, query: EventQuery) -> Iterator[StoredEvent]:
         """Yield the events that a query wants, in the order of time; see `EventReader.select`."""
         return self._event_reader.select(query)
+
+    def figures(self, query: EventQuery) -> Iterator[EventFigures]:
+        """Yield the figures alone of the events that a query wants; see `EventReader.figures`."""
+        return self._event_reader.figures(query)
+
+    def token_sums(self, run_id: str) -> tuple[tuple[int, float | None], ...]:
+        """Return count and sum of the tokens of prompts, of completions, and in all; see `EventAggregator.sums`."""
+        return self._aggregator.sums(run_id, ("prompt_tokens", "completion_tokens", "total_tokens"))
+
+    def malformed(self, run_id: str) -> int:
+        """Return how many events of a recording say that something of them could not be read."""
+        return self._event_reader.malformed(run_id)
 
     def count(self, query: EventQuery) -> int:
         """Return how many events a query wants, whatever its `limit` and `offset`."""

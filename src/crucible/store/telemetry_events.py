@@ -42,6 +42,7 @@ class EventWriter:
 
     def __init__(self, database: Database) -> None:
         self._is_sqlite = database.is_sqlite
+        self._optional = tuple(_events.c[name].nullable for name in _COLUMNS)
         names = ", ".join(_COLUMNS)
         optional = {column.name for column in _events.columns if column.nullable}
         values = ", ".join("NULLIF(?, '')" if name in optional and self._is_sqlite else "?" for name in _COLUMNS)
@@ -73,15 +74,19 @@ class EventWriter:
             self._copied(cursor, self._copy_again, rows)
             cursor.execute(self._insert_again)
         elif len(rows) < _COPIED:
-            cursor.executemany(self._insert, [_with_nulls(row) for row in rows])
+            cursor.executemany(self._insert, [self._with_nulls(row) for row in rows])
         else:
             self._copied(cursor, self._copy, rows)
 
     def _copied(self, cursor: Any, statement: str, rows: Sequence[EventRow]) -> None:
         with cursor.copy(statement) as copy:
             for row in rows:
-                copy.write_row(_with_nulls(row))
+                copy.write_row(self._with_nulls(row))
 
-
-def _with_nulls(row: EventRow) -> tuple[Any, ...]:
-    return tuple([None if value == ABSENT else value for value in row])
+    def _with_nulls(self, row: EventRow) -> tuple[Any, ...]:
+        return tuple(
+            [
+                None if value == ABSENT and optional else value
+                for value, optional in zip(row, self._optional, strict=True)
+            ]
+        )

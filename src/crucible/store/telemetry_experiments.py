@@ -93,6 +93,8 @@ class ExperimentRepository:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
+        lock = "" if database.is_sqlite else " FOR SHARE"  # a change of state waits until the transaction has ended
+        self._look = database.text(f"SELECT status FROM {_experiments.name} WHERE id = ?{lock}")  # noqa: S608  # our own name
 
     def add(self, info: ExperimentInfo) -> ExperimentInfo:
         """Keep an experiment that starts, or one that comes from elsewhere.
@@ -115,6 +117,18 @@ class ExperimentRepository:
         with self._database.writing("keep a telemetry experiment") as connection:
             connection.execute(update(_experiments).where(_experiments.c.id == info.id), _row(info))
         return self.get(info.id)
+
+    def check_open(self, cursor: Any, experiment_id: str) -> None:
+        """Make sure, inside a transaction of the `writer`, that an experiment goes on.
+
+        Raises:
+            StoreError: It was stopped or archived, or it is no more.
+        """
+        cursor.execute(self._look, (experiment_id,))
+        row = cursor.fetchone()
+        if row is None or row[0] not in ("running", "paused"):
+            how = "removed" if row is None else row[0]
+            raise StoreError(f"experiment {experiment_id} was {how} meanwhile, so nothing more is recorded of it here")
 
     def get(self, experiment_id: str) -> ExperimentInfo:
         """Return the experiment whose id is this, or begins like this.

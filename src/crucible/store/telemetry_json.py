@@ -10,34 +10,35 @@ import json
 import re
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, String, and_, case, cast, func, literal, or_
+from sqlalchemy import BigInteger, ColumnElement, Double, Numeric, String, and_, case, cast, func, literal, or_
 from sqlalchemy.dialects.postgresql import JSONB
 
 from crucible.errors import SpecError
 from crucible.store import tables
 
-__all__ = ["field_equals", "field_number", "field_text"]
+__all__ = ["field_equals", "field_number", "field_text", "found_number"]
 
 _events = tables.telemetry_events
 _DOCUMENTS = (_events.c.fields_json, _events.c.metadata_json, _events.c.measurements_json)
+_MOST = 2**63
 _KEY = re.compile(r'[^".\x00-\x1f\\]{1,200}')
 
 
 def field_equals(path: str, value: Any, *, sqlite: bool) -> ColumnElement[bool]:
-    """Return whether what enrichment found, else the metadata, else the measurements hold a value under a name.
+    """Return whether what enrichment found, the metadata or the measurements hold a value under a name.
 
     Args:
-        path: Key, or keys with dots between them.
-        value: A text, number or truth value; None: nowhere is there anything.
+        path: Key, with dots or without, or keys with dots between them.
+        value: A text, number or truth value; None: nowhere is there anything. Whole numbers are compared exactly.
         sqlite: Whether the question is put to SQLite.
 
     Raises:
         SpecError: The path cannot be a field's, or the value is none of these.
     """
-    keys = _keys(path)
+    ways = _ways(path)
     if value is None:
-        return and_(*(_kind(document, keys, sqlite=sqlite).is_(None) for document in _DOCUMENTS))
-    return or_(*(_holds(document, keys, value, sqlite=sqlite) for document in _DOCUMENTS))
+        return and_(*(_kind(document, keys, sqlite=sqlite).is_(None) for document in _DOCUMENTS for keys in ways))
+    return or_(*(_holds(document, keys, value, sqlite=sqlite) for document in _DOCUMENTS for keys in ways))
 
 
 def field_number(path: str, *, sqlite: bool) -> ColumnElement[float]:
@@ -46,22 +47,44 @@ def field_number(path: str, *, sqlite: bool) -> ColumnElement[float]:
     Raises:
         SpecError: The path cannot be a field's.
     """
-    keys = _keys(path)
     numbers = [
         case((_kind(document, keys, sqlite=sqlite) == "number", cast(_text(document, keys, sqlite=sqlite), Double)))
         for document in _DOCUMENTS
+        for keys in _ways(path)
     ]
     return func.coalesce(*numbers)
 
 
 def field_text(path: str, *, sqlite: bool) -> ColumnElement[str]:
-    """Return a field as text; NULL where it is not there.
+    """Return a field as text, a truth value as `true` or `false`; NULL where it is not there.
 
     Raises:
         SpecError: The path cannot be a field's.
     """
+    return func.coalesce(*(_words(document, keys, sqlite=sqlite) for document in _DOCUMENTS for keys in _ways(path)))
+
+
+def found_number(name: str, *, sqlite: bool) -> ColumnElement[float]:
+    """Return a number that enrichment found, under a key without dots; NULL where there is none.
+
+    Raises:
+        SpecError: The name cannot be a field's.
+    """
+    return cast(_text(_events.c.fields_json, _keys(name), sqlite=sqlite), Double)
+
+
+def _words(document: ColumnElement[Any], keys: list[str], *, sqlite: bool) -> ColumnElement[Any]:
+    text = cast(_text(document, keys, sqlite=sqlite), String)
+    if not sqlite:
+        return text
+    kind = func.json_type(document, _sqlite_path(keys))
+    return case((kind == "true", "true"), (kind == "false", "false"), else_=text)
+
+
+def _ways(path: str) -> list[list[str]]:
+    """Return the keys that a path can mean: those between its dots, and, where it has dots, itself."""
     keys = _keys(path)
-    return func.coalesce(*(cast(_text(document, keys, sqlite=sqlite), String) for document in _DOCUMENTS))
+    return [keys] if len(keys) == 1 else [keys, [path]]
 
 
 def _keys(path: str) -> list[str]:
@@ -79,9 +102,13 @@ def _holds(document: ColumnElement[Any], keys: list[str], value: Any, *, sqlite:
     match value:
         case bool():
             return and_(kind == "boolean", cast(text, String).in_(["true", "1"] if value else ["false", "0"]))
-        case int() | float():
-            number = case((kind == "number", cast(text, Double)))
-            return number == literal(float(value), Double)
+        case int():
+            if abs(value) >= _MOST:
+                raise SpecError(f"a whole number of 64 bits can be looked for, got one of {len(str(value))} digits")
+            number = text if sqlite else cast(text, Numeric)
+            return and_(kind == "number", case((kind == "number", number)) == literal(value, BigInteger))
+        case float():
+            return case((kind == "number", cast(text, Double))) == literal(value, Double)
         case str():
             return and_(kind == "string", text == value)
         case _:

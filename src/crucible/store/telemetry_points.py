@@ -85,7 +85,8 @@ class PointWriter:
             columns[2].append(timestamp_ns)
         fresh: dict[_Key, int] = {}
         rows: list[tuple[int, int, float | None, int]] = []
-        for key, columns in groups.items():
+        for key in sorted(groups):  # in one order, so that two writers never wait for each other
+            columns = groups[key]
             number = self._ids.get(key)
             if number is None:
                 number = fresh[key] = self._number(cursor, key)
@@ -100,6 +101,7 @@ class PointWriter:
             self._rows[number] = self._rows.get(number, 0) + len(columns[0])
             self._all_rows += len(columns[0])
         if rows:
+            rows.sort(key=_place)
             cursor.executemany(self._insert_point, rows)
             self._fold_many(cursor, {row[0] for row in rows}, batch)
         return fresh
@@ -188,6 +190,10 @@ class PointWriter:
         cursor.execute(self._insert_series, known)
         cursor.execute(self._find_series, known)
         return cursor.fetchone()[0]
+
+
+def _place(row: tuple[int, int, float | None, int]) -> tuple[int, int]:
+    return row[0], row[1]  # those of one step stay in order: the later one counts
 
 
 def _columns(rows: Sequence[tuple[int, float | None, int]]) -> _Columns:

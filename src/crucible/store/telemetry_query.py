@@ -13,13 +13,13 @@ from crucible.store import tables
 from crucible.store.codec import decode, storable
 from crucible.store.engine import Database
 from crucible.store.records import StoredEvent
-from crucible.store.telemetry_json import field_equals
+from crucible.store.telemetry_json import field_equals, found_number
 
-__all__ = ["EventQuery", "EventReader", "conditions", "stored_event"]
+__all__ = ["EventFigures", "EventQuery", "EventReader", "conditions", "stored_event"]
 
 _events = tables.telemetry_events
 _PAGE = 5_000
-_TEXTS = ("stage", "span_id", "parent_span_id", "correlation_id", "condition")
+_TEXTS = ("name", "stage", "span_id", "parent_span_id", "correlation_id", "condition")
 _NUMBERS = ("stage_index", "latency_ms", "cost_usd")
 
 
@@ -52,6 +52,10 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
     newest_first: bool = False
 
 
+EventFigures = tuple[int, float | None, float | None, int | None, str, float | None]
+"""timestamp_ns, latency_ms, cost_usd, success (0 or 1), name, tokens in all."""
+
+
 class EventReader:
     """Reads events.
 
@@ -72,6 +76,9 @@ class EventReader:
             SpecError: The query asks for what cannot be a field's name or value.
             StoreError: The store cannot be read.
         """
+        for what, count in (("limit", query.limit), ("offset", query.offset)):
+            if count is not None and (not isinstance(count, int) or count < 0):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise SpecError(f"{what} is a count of events, got {count!r:.80}")
         wanted = select(_events).where(*conditions(query, self._database))
         at, number = _events.c.timestamp_ns, _events.c.id
         order = (at.desc(), number.desc()) if query.newest_first else (at, number)
@@ -87,6 +94,22 @@ class EventReader:
             after, offset = (rows[-1].timestamp_ns, rows[-1].id), 0
             left = None if left is None else left - len(rows)
 
+    def figures(self, query: EventQuery) -> Iterator[EventFigures]:
+        """Yield the figures alone of the events that are wanted, in the order of time: far quicker than `select`."""
+        at, number = _events.c.timestamp_ns, _events.c.id
+        tokens = found_number("total_tokens", sqlite=self._database.is_sqlite)
+        columns = (at, _events.c.latency_ms, _events.c.cost_usd, _events.c.success, _events.c.name, tokens, number)
+        wanted, after = select(*columns).where(*conditions(query, self._database)), None
+        while True:
+            page = wanted if after is None else wanted.where(_beyond(after, newest_first=False))
+            with self._database.reading("read events") as connection:
+                rows = connection.execute(page.order_by(at, number).limit(10 * _PAGE)).all()
+            for row in rows:
+                yield row[0], row[1], row[2], row[3], row[4], row[5]
+            if len(rows) < 10 * _PAGE:
+                return
+            after = rows[-1][0], rows[-1][6]
+
     def count(self, query: EventQuery) -> int:
         """Return how many events are wanted, whatever `limit` and `offset` say.
 
@@ -96,6 +119,13 @@ class EventReader:
         """
         counted = select(func.count()).select_from(_events).where(*conditions(query, self._database))
         with self._database.reading("count events") as connection:
+            return connection.scalar(counted) or 0
+
+    def malformed(self, run_id: str) -> int:
+        """Return how many events of a recording say that something of them could not be read."""
+        mark = _events.c.fields_json.like('%"malformed":%')
+        counted = select(func.count()).select_from(_events).where(_events.c.run_id == run_id, mark)
+        with self._database.reading("count malformed events") as connection:
             return connection.scalar(counted) or 0
 
     def after(self, run_id: str, number: int, limit: int = 1_000) -> list[tuple[int, StoredEvent]]:
@@ -134,7 +164,7 @@ def conditions(query: EventQuery, database: Database) -> list[ColumnElement[bool
     if query.condition is not None:
         found.append(_events.c.condition == query.condition)
     if query.success is not None:
-        found.append(_events.c.success == int(query.success))
+        found.append(_events.c.success == int(_truth(query.success)))
     return found + [_field(name, value, database) for name, value in query.where.items()]
 
 
@@ -178,6 +208,19 @@ def _beyond(after: tuple[int, int], *, newest_first: bool) -> ColumnElement[bool
     return or_(at > after[0], and_(at == after[0], number > after[1]))
 
 
+def _truth(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise SpecError(f"success is true or false, got {value!r:.80}")
+
+
+def _event_number(value: Any) -> int:
+    try:
+        return int(value, 16)
+    except (TypeError, ValueError):
+        raise SpecError(f"an event's id is 16 hexadecimal digits, got {value!r:.80}") from None
+
+
 def _field(name: str, value: Any, database: Database) -> ColumnElement[bool]:
     if name in _TEXTS or name in _NUMBERS:
         column: ColumnElement[Any] = _events.c[name]
@@ -189,5 +232,7 @@ def _field(name: str, value: Any, database: Database) -> ColumnElement[bool]:
             raise SpecError(f"{name} is {kind}, and it was compared with {value!r:.80}")
         return column == value
     if name == "success":
-        return _events.c.success.is_(None) if value is None else _events.c.success == int(bool(value))
+        return _events.c.success.is_(None) if value is None else _events.c.success == int(_truth(value))
+    if name == "event_id":
+        return _events.c.event_id == _event_number(value)
     return field_equals(name, value, sqlite=database.is_sqlite)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from crucible.errors import StoreError
 from crucible.store import tables
@@ -91,6 +91,15 @@ class SeriesReader:
         """
         with self._database.reading("read a series") as connection:
             return _read(connection, _number(connection, run_id, series))
+
+    def last_step(self, run_id: str, series: str) -> int | None:
+        """Return the largest step of a series, None if there is no such series."""
+        number = select(_series.c.id).where(_series.c.run_id == run_id, _series.c.name == storable(series))
+        packed = select(func.max(_segments.c.last_step)).where(_segments.c.series_id == number.scalar_subquery())
+        rows = select(func.max(_points.c.step)).where(_points.c.series_id == number.scalar_subquery())
+        with self._database.reading("look for the last step of a series") as connection:
+            found = [connection.scalar(query) for query in (packed, rows)]
+        return max((step for step in found if step is not None), default=None)
 
     def summaries(self, run_id: str) -> list[SeriesSummary]:
         """Return what each series of a recording comes to, by name."""
@@ -207,8 +216,8 @@ def _summary(name: str, parts: Sequence[_Part]) -> SeriesSummary:
     mean = math.fsum((part.mean or 0.0) * (part.finite / n) for part in finite) if n else None
     std = None
     if mean is not None and n > 1:
-        within = math.fsum(part.m2 or 0.0 for part in finite)
-        between = math.fsum(part.finite * ((part.mean or 0.0) - mean) ** 2 for part in finite)
+        within = _sum(part.m2 or 0.0 for part in finite)
+        between = _sum(part.finite * _squared((part.mean or 0.0) - mean) for part in finite)
         std = math.sqrt((within + between) / (n - 1))
     lowest = min(finite, key=lambda part: part.min or 0.0, default=None)
     highest = max(finite, key=lambda part: part.max or 0.0, default=None)
@@ -227,3 +236,14 @@ def _summary(name: str, parts: Sequence[_Part]) -> SeriesSummary:
         mean=mean,
         std=std,
     )
+
+
+def _squared(number: float) -> float:
+    return number * number  # beyond the largest float it is infinite, where a power raises
+
+
+def _sum(numbers: Iterable[float]) -> float:
+    try:
+        return math.fsum(numbers)
+    except OverflowError:
+        return math.inf

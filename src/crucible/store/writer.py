@@ -104,4 +104,4 @@ class Writer:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):  # what is broken cannot be closed; the first error is the one to tell
-                connection.close()
+                connection.dbapi_connection.close()  # the pool would try to undo something first, and complain aloud

@@ -6,7 +6,7 @@ one that is a single number on each side (a final loss) is only shown, since one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -113,16 +113,17 @@ def compare(store: Store, ids: Sequence[str], *, correction: str = "holm", alpha
 def _rows(
     store: Store, summaries: dict[str, MetricsSummary], baseline: str, treatment: str, alpha: float
 ) -> Iterable[MetricComparison]:
-    sample = _Samples(store, baseline, treatment, alpha)
-    one, other = summaries[baseline], summaries[treatment]
-    for name in one.latency_by_name:
-        if name in other.latency_by_name:
-            yield sample.compared(f"latency_ms of {name}", "lower", (name,), lambda event: event.latency_ms)
-    yield sample.compared("success_rate", "higher", (), _success, share=True)
-    yield sample.compared("cost_usd", "lower", (), lambda event: event.cost_usd)
-    yield sample.compared("total_tokens", "lower", (), lambda event: event.fields.get("total_tokens"))
-    known = {entry.name: entry for entry in one.series}
-    for entry in other.series:
+    names = _names(store, baseline, treatment)
+    one, other = (_Samples(store, run_id) for run_id in (baseline, treatment))
+    for name in sorted(one.latencies):
+        if name in other.latencies:
+            sides = one.latencies[name], other.latencies[name]
+            yield _tested(f"latency_ms of {name}", "lower", sides, names, treatment, alpha)
+    yield _tested("success_rate", "higher", (one.successes, other.successes), names, treatment, alpha)
+    yield _tested("cost_usd", "lower", (one.costs, other.costs), names, treatment, alpha)
+    yield _tested("total_tokens", "lower", (one.tokens, other.tokens), names, treatment, alpha)
+    known = {entry.name: entry for entry in summaries[baseline].series}
+    for entry in summaries[treatment].series:
         if entry.name in known:
             better: Better = "higher" if any(word in entry.name.lower() for word in _HIGHER) else "lower"
             last = (known[entry.name].last, entry.last)
@@ -130,51 +131,49 @@ def _rows(
             yield _row(entry.name, treatment, better, *last, note=note)
 
 
-def _success(event: Any) -> float | None:
-    return None if event.success is None else float(event.success)
-
-
 class _Samples:
-    """Reads samples of two recordings and tests them."""
+    """The figures of a recording, read once."""
 
-    def __init__(self, store: Store, baseline: str, treatment: str, alpha: float) -> None:
-        self._store = store
-        self._baseline = baseline
-        self._treatment = treatment
-        self._alpha = alpha
+    def __init__(self, store: Store, run_id: str) -> None:
+        self.latencies: dict[str, list[float]] = {}
+        self.successes: list[float] = []
+        self.costs: list[float] = []
+        self.tokens: list[float] = []
+        for _, latency, cost, success, name, tokens in store.telemetry.figures(EventQuery(run_id=run_id)):
+            if latency is not None:
+                _add(self.latencies.setdefault(name, []), latency)
+            if success is not None:
+                _add(self.successes, float(success))
+            if cost is not None:
+                _add(self.costs, cost)
+            if tokens is not None:
+                _add(self.tokens, tokens)
 
-    def compared(
-        self,
-        metric: str,
-        better: Better,
-        names: tuple[str, ...],
-        value: Callable[[Any], float | None],
-        *,
-        share: bool = False,
-    ) -> MetricComparison:
-        one, other = (self._values(run_id, names, value) for run_id in (self._baseline, self._treatment))
-        means = [sum(values) / len(values) if values else None for values in (one, other)]
-        if len(one) < 2 or len(other) < 2:
-            note = f"{len(one)} and {len(other)} values: a test needs two a side at least"
-            return _row(metric, self._treatment, better, *means, note=note)
-        try:
-            test = stats.compare(one, other, alpha=self._alpha, is_share=share)
-        except StatsError as error:
-            return _row(metric, self._treatment, better, *means, note=str(error))
-        baseline, treatment = _names(self._store, self._baseline, self._treatment)
-        named = {"baseline": baseline, "treatment": treatment, "metric": metric}
-        return _row(metric, self._treatment, better, *means, test=msgspec.structs.replace(test, **named))
 
-    def _values(self, run_id: str, names: tuple[str, ...], value: Callable[[Any], float | None]) -> list[float]:
-        query = EventQuery(run_id=run_id, names=names)
-        found: list[float] = []
-        for event in self._store.telemetry.select(query):
-            number = value(event)
-            if number is not None:
-                found.append(float(number))
-            if len(found) >= _MOST:
-                break
-        return found
+def _add(sample: list[float], value: float) -> None:
+    if len(sample) < _MOST:
+        sample.append(value)
+
+
+def _tested(
+    metric: str,
+    better: Better,
+    sides: tuple[list[float], list[float]],
+    names: Sequence[str],
+    treatment: str,
+    alpha: float,
+) -> MetricComparison:
+    one, other = sides
+    means = [sum(values) / len(values) if values else None for values in sides]
+    if len(one) < 2 or len(other) < 2:
+        note = f"{len(one)} and {len(other)} values: a test needs two a side at least"
+        return _row(metric, treatment, better, *means, note=note)
+    try:
+        test = stats.compare(one, other, alpha=alpha, is_share=metric == "success_rate")
+    except StatsError as error:
+        return _row(metric, treatment, better, *means, note=str(error))
+    named = {"baseline": names[0], "treatment": names[1], "metric": metric}
+    return _row(metric, treatment, better, *means, test=msgspec.structs.replace(test, **named))
 
 
 def _names(store: Store, *ids: str) -> list[str]:

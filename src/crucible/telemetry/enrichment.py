@@ -55,6 +55,11 @@ class Enricher:
         self._unpriced: dict[str, int] = {}
 
     @property
+    def has_prices(self) -> bool:
+        """Whether somebody said what tokens cost."""
+        return self._prices is not None
+
+    @property
     def unpriced(self) -> dict[str, int]:
         """How many events had tokens but no cost, by model: their share of any sum of costs is missing."""
         return dict(self._unpriced)

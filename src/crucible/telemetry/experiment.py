@@ -21,7 +21,7 @@ from typing import Any, Self
 import msgspec
 
 from crucible import events
-from crucible.errors import ContractError, SpecError
+from crucible.errors import ContractError, SpecError, StoreError
 from crucible.store import EventQuery, ExperimentInfo, PointRow, Store, open_store
 from crucible.store.memory import MEMORY
 from crucible.store.opening import ENVIRONMENT
@@ -38,6 +38,8 @@ from crucible.telemetry.steps import Steps, metric_number
 from crucible.telemetry.streaming import LiveMetrics, LiveSnapshot
 
 __all__ = ["Experiment"]
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
 
 
 class Experiment(Recorded):
@@ -56,7 +58,9 @@ class Experiment(Recorded):
         self._live = LiveMetrics(making.metrics)
         self.monitor = None if making.anomalies is None else AnomalyMonitor(making.anomalies, emit=self._detected)
         watchers: list[Watcher] = [] if self.monitor is None else [self.monitor.offer]
-        alerts = None if making.alerts is None else making.alerts.stream(handlers=[self._tell, *making.on_alert])
+        self._alerts = alerts = (
+            None if making.alerts is None else making.alerts.stream(handlers=[self._tell, *making.on_alert])
+        )
         if alerts is not None:
             watchers.append(alerts.update)
         intake = Intake(
@@ -76,17 +80,20 @@ class Experiment(Recorded):
             intake=intake,
             is_run=False,
             hooks=RecorderHooks(
-                on_batch=self._after_batch, on_end=self._count, on_tick=None if alerts is None else alerts.tick
+                on_batch=self._after_batch,
+                on_end=self._end_with_process,
+                on_fork=self._start_over,
+                on_tick=None if alerts is None else alerts.tick,
             ),
         )
-        self._add = self._recorder.add
+        self._add = self._recorder.inlet.add
         self._steps = Steps(self._after_last, counts=not is_joined)
         self._names = self._steps.names
         self._counting = threading.Lock()
         self._counted = 0
         self._counted_drops: Counter[str] = Counter()
         self._counted_problems: Counter[str] = Counter()
-        self._scope: contextlib.AbstractContextManager[Any] | None = None
+        self._standing: events.Standing | None = None
 
     @classmethod
     def start(
@@ -158,8 +165,8 @@ class Experiment(Recorded):
 
     def _begin(self) -> None:
         self._recorder.start()
-        scope = self._scope = self.active()
-        scope.__enter__()
+        self._standing = events.Standing(recording_id=self.id)
+        self._standing.enter()
 
     @property
     def name(self) -> str:
@@ -192,10 +199,10 @@ class Experiment(Recorded):
             StoreError: The experiment was stopped, or what was recorded before could not be kept.
         """
         if name not in self._names:
-            self._steps.check(name)
+            self._steps.check(name, is_new=step is None)
         if value.__class__ is not float:
             value = metric_number(name, value)
-        if step.__class__ is not int:
+        if step.__class__ is not int or not _LEAST <= step <= _MOST:  # type: ignore[operator]
             step = self._steps.of(name, step)
         elif self._steps.is_counting:
             self._steps.note(name, step)  # type: ignore[arg-type]
@@ -203,24 +210,32 @@ class Experiment(Recorded):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record numbers of several series at one step; all of them or none. See `log_metric`."""
+        if not isinstance(metrics, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # a caller's
+            raise SpecError(f"metrics are numbers by name, such as {{'loss': 0.5}}; got {type(metrics).__name__}")
         run_id, names, now = self.id, self._names, time.time_ns()
         points: list[PointRow] = []
         for name, value in metrics.items():
             if name not in names:
-                self._steps.check(name)
+                self._steps.check(name, is_new=step is None)
             number = value if value.__class__ is float else metric_number(name, value)
             points.append((run_id, name, step, number, now))  # type: ignore[arg-type]
-        if step.__class__ is not int:
+        if step.__class__ is not int or not _LEAST <= step <= _MOST:  # type: ignore[operator]
             points = [(run_id, name, self._steps.of(name, step), number, now) for _, name, _, number, now in points]
         elif self._steps.is_counting:
             for name in metrics:
                 self._steps.note(name, step)  # type: ignore[arg-type]
-        self._recorder.add_many(points)
+        self._recorder.inlet.add_many(points)
 
     def emit(
         self, name: str, measurements: Mapping[str, Any] | None = None, metadata: Mapping[str, Any] | None = None
     ) -> None:
-        """Emit an event that belongs to this experiment, wherever the calling code runs; see `events.emit`."""
+        """Emit an event that belongs to this experiment, wherever the calling code runs; see `events.emit`.
+
+        Raises:
+            StoreError: The experiment was stopped here.
+        """
+        if self._open is None:
+            raise StoreError(f"the recording {self.id} was stopped, so nothing more is recorded")
         with self.active():
             events.emit(name, measurements, metadata)
 
@@ -245,10 +260,15 @@ class Experiment(Recorded):
         Raises:
             ContractError: It is not running.
         """
-        info = self._store_open().telemetry.experiments.pause(self.id)
-        self._recorder.pause()
-        self.flush()
-        return info
+        repository = self._store_open().telemetry.experiments
+        self._recorder.inlet.shut("paused")
+        try:
+            self.flush()
+            return repository.pause(self.id)
+        except ContractError:
+            if repository.get(self.id).status == "running":
+                self._recorder.inlet.open()
+            raise
 
     def resume(self) -> ExperimentInfo:
         """Record again.
@@ -257,16 +277,21 @@ class Experiment(Recorded):
             ContractError: It is not paused.
         """
         info = self._store_open().telemetry.experiments.resume(self.id)
-        self._recorder.unpause()
+        self._recorder.inlet.open()
         return info
 
     def stop(self) -> ExperimentInfo:
         """Make everything durable and end the experiment; one that has ended stays as it is.
 
+        In a handler of alerts it ends as soon as what was under way is written.
+
         Raises:
             StoreError: Something was lost, and no `flush` has said so yet. It is stopped all the same.
         """
         if self._open is None:
+            return self.info
+        if self._recorder.is_writing_here:  # in a handler that the recorder calls: it is stopped when this is written
+            self._recorder.inlet.shut("stopped")
             return self.info
         try:
             self._end_recording()
@@ -292,9 +317,9 @@ class Experiment(Recorded):
                 self._let_go()
 
     def _end_recording(self) -> None:
-        if self._scope is not None:
-            self._scope.__exit__(None, None, None)
-            self._scope = None
+        if self._standing is not None:
+            self._standing.leave()
+            self._standing = None
         try:
             self._recorder.stop()
         finally:
@@ -306,19 +331,45 @@ class Experiment(Recorded):
         self.close()
 
     def _after_batch(self) -> None:
-        if self._recorder.intake.is_complete and not self._is_joined:
-            self._recorder.complete()
-            with contextlib.suppress(ContractError):
-                self._store_open().telemetry.experiments.stop(self.id)
+        inlet = self._recorder.inlet
+        if self._recorder.intake.is_complete:
+            inlet.shut("sample_size")
+        if inlet.why_shut in ("sample_size", "stopped") and not inlet.queue and not self._is_joined:
+            self._note_stop()
+
+    def _note_stop(self) -> None:
+        with contextlib.suppress(ContractError):  # it is stopped already
+            self._store_open().telemetry.experiments.stop(self.id)
+
+    def _end_with_process(self) -> None:
+        """Note that it is over, because the process that started it ends, or what this one recorded of it."""
+        self._count()
+        if not self._is_joined:
+            self._note_stop()
+
+    def _start_over(self) -> None:
+        """Record for itself in a forked child, which ends nothing but what it records."""
+        self._counting = threading.Lock()
+        self._is_joined = True
+        self._counted = 0
+        self._counted_drops = Counter(self._recorder.intake.dropped)
+        self._counted_problems = self._problems()
 
     def _count(self) -> None:
         """Add what was recorded since the last time to what the store counts."""
         with self._counting:
-            recorded = self._recorder.intake.recorded
-            drops, problems = Counter(self._recorder.intake.dropped), self._recorder.intake.problems
+            recorded = self._recorder.recorded
+            drops, problems = Counter(self._recorder.intake.dropped), self._problems()
             fresh = recorded - self._counted, drops - self._counted_drops, problems - self._counted_problems
             self._store_open().telemetry.experiments.count(self.id, *fresh)
             self._counted, self._counted_drops, self._counted_problems = recorded, drops, problems
+
+    def _problems(self) -> Counter[str]:
+        """Return what went wrong and stopped nothing, with how often."""
+        told = 0 if self._alerts is None else self._alerts.handler_errors
+        watched = 0 if self.monitor is None else self.monitor.handler_errors
+        failed = Counter({"a handler of alerts raised": told, "a handler of anomalies raised": watched})
+        return self._recorder.intake.problems + failed
 
     def _fresh(self) -> None:
         if self._open is not None:
@@ -344,8 +395,8 @@ class Experiment(Recorded):
     def _after_last(self, name: str) -> int:
         """Return the step after the last one that is recorded of a series, 0 if there is none."""
         self._recorder.flush()
-        known = [each for each in self._store_open().telemetry.series_summary(self.id) if each.name == name]
-        return known[0].last_step + 1 if known else 0
+        last = self._store_open().telemetry.last_step(self.id, name)
+        return 0 if last is None else last + 1
 
     def __enter__(self) -> Self:
         return self

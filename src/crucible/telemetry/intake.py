@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from crucible.events import Event
+from crucible.events import Event, Scope
 from crucible.store import ABSENT, EventRow, PointRow, StoredEvent, encode, event_row, storable
 from crucible.telemetry.anomalies import Point as Logged
 from crucible.telemetry.anomalies import SampleMore
@@ -89,8 +89,10 @@ class Intake:
         self._has_points = not isinstance(sampler, ReservoirSampler)  # what it gives up would leave its points behind
         self._looks = bool(sampler is not None or observers or watchers)
         self._names: dict[str, str] = {}
+        self._scope = Scope()
+        self._where = _where(self._scope)
         self.start_over()
-        self._kept = self._points = 0
+        self._kept = 0
         self.dropped: Counter[str] = Counter()
         self.observer_errors: Counter[str] = Counter()
 
@@ -100,14 +102,10 @@ class Intake:
         self._ids = itertools.count(self.origin)
 
     @property
-    def recorded(self) -> int:
-        """Events and points that were kept."""
-        return self._kept + self._points
-
-    @property
     def problems(self) -> Counter[str]:
         """What went wrong and stopped nothing, in words, with how often."""
-        unpriced = {f"no price for the model {model}": count for model, count in self._enrich.unpriced.items()}
+        missed = self._enrich.unpriced if self._enrich.has_prices else {}
+        unpriced = {f"no price for the model {model}": count for model, count in missed.items()}
         enrichers = {f"the enricher {name} failed": each.count for name, each in self._enrich.errors.items()}
         return Counter({**unpriced, **enrichers, **self.observer_errors})
 
@@ -133,9 +131,8 @@ class Intake:
                 except Exception as error:  # noqa: BLE001  # whatever it holds, it is kept that it happened
                     rows.events.append(self._unreadable(entry, error))  # type: ignore[arg-type]
                     self._kept += 1
-        self._points += len(points)
         for observer in self._observers:
-            self._told(observer, rows.records)
+            self.tell(observer, rows.records)
         return rows
 
     def _unreadable(self, event: Event, error: Exception) -> EventRow:
@@ -144,7 +141,7 @@ class Intake:
         what = f"it could not be read: {type(error).__name__}"
         return event_row(
             self._run_id,
-            storable(name),
+            storable(name) or "malformed",
             event.timestamp_ns,
             event_id=next(self._ids),
             fields_json=encode({"malformed": what}),
@@ -160,19 +157,22 @@ class Intake:
         if "condition" in metadata and metadata["condition"] is not None:
             condition = storable(str(metadata["condition"]))
         scope = event.scope
+        if scope is not self._scope:
+            self._scope, self._where = scope, _where(scope)
+        stage, stage_index, correlation_id = self._where
         if self._looks:
             record = StoredEvent(
                 event.name,
                 event.timestamp_ns,
-                scope.stage,
-                scope.stage_index,
+                stage or None,
+                None if stage_index == ABSENT else stage_index,  # type: ignore[arg-type]
                 event.span_id,
                 event.parent_span_id,
                 measurements,  # type: ignore[arg-type]
                 metadata,  # type: ignore[arg-type]
                 self._run_id,
                 f"{number:016x}",
-                scope.correlation_id,
+                correlation_id or None,
                 condition or None,
                 found.latency_ms,
                 found.cost_usd,
@@ -182,22 +182,21 @@ class Intake:
             if not self._is_kept(record, rows):
                 return
             rows.records.append(record)
-        self._kept += 1
-        success, index = found.success, scope.stage_index
+        success = found.success
         name = self._names.get(event.name)
         rows.events.append(
             (
                 self._run_id,
                 name or self._storable(event.name),
                 event.timestamp_ns,
-                scope.stage or ABSENT,
-                ABSENT if index is None else index,
+                stage,
+                stage_index,
                 event.span_id or ABSENT,
                 event.parent_span_id or ABSENT,
                 encode(measurements),
                 encode(metadata),
                 number,
-                scope.correlation_id or ABSENT,
+                correlation_id,
                 condition,
                 _finite(found.latency_ms),
                 _finite(found.cost_usd),
@@ -205,12 +204,13 @@ class Intake:
                 _fields(found.fields) if found.fields else ABSENT,
             )
         )
+        self._kept += 1
         if self._has_points and "step" in measurements:
             rows.points.extend(points_of(self._run_id, event))
 
     def _storable(self, name: str) -> str:
         """Return a name as the store has it, and remember it; programs have few of them."""
-        text = storable(name)
+        text = storable(name) or "unnamed"
         if len(self._names) < _MOST_NAMES:
             self._names[name] = text
         return text
@@ -219,22 +219,23 @@ class Intake:
         _, name, step, value, at = point
         logged = Logged(name, value, step, at)
         for watcher in self._watchers:
-            self._told(watcher, logged)
+            self.tell(watcher, logged)
 
-    def _told(self, observer: Callable[[Any], object], what: Any) -> None:
+    def tell(self, observer: Callable[[Any], object], what: Any) -> None:
+        """Call somebody who watches; what it raises is counted, and never stops what is watched."""
         try:
             observer(what)
-        except Exception as error:  # noqa: BLE001  # who watches never stops what is watched
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # nor does asking the program to exit
             self.count_error(error)
 
-    def count_error(self, error: Exception) -> None:
+    def count_error(self, error: BaseException) -> None:
         """Count what somebody who watches raised."""
         self.observer_errors[f"somebody who watches raised {type(error).__name__}"] += 1
 
     def _is_kept(self, record: StoredEvent, rows: Rows) -> bool:
         if self._more is not None:
             for watcher in self._watchers:
-                self._told(watcher, record)
+                self.tell(watcher, record)
         if self._sampler is not None:
             verdict = self._sampler.offer(record)
             if verdict.replaces is not None:
@@ -247,7 +248,7 @@ class Intake:
                 return False
         if self._more is None:
             for watcher in self._watchers:
-                self._told(watcher, record)
+                self.tell(watcher, record)
         return True
 
     def _give_up(self, at: int, number: int, rows: Rows) -> None:
@@ -259,6 +260,17 @@ class Intake:
                 del rows.events[place]
                 return
         rows.replaced.append((self._run_id, at, number))
+
+
+def _where(scope: Scope) -> tuple[str, int | str, str]:
+    """Return stage, its place and correlation id as a row has them, whatever somebody put into the scope."""
+    index: Any = scope.stage_index
+    is_place = isinstance(index, int) and abs(index) < 2**31
+    return _word(scope.stage), index if is_place else ABSENT, _word(scope.correlation_id)
+
+
+def _word(value: Any) -> str:
+    return ABSENT if value is None else storable(str(value))
 
 
 def _fields(found: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from crucible.store import ExperimentInfo
 from crucible.telemetry.alerts import Alert, AlertRules
 from crucible.telemetry.anomalies import AnomalyConfig
 from crucible.telemetry.enrichment import CustomEnricher, Enricher
+from crucible.telemetry.known import refuse_unknown
 from crucible.telemetry.prices import PriceTable
 from crucible.telemetry.recorder_options import RecorderOptions
 from crucible.telemetry.sampling import Sampler, sampler_from
@@ -70,7 +70,10 @@ class Making:
             raise SpecError(f"an experiment has a name, got {name!r:.80}", path="name")
         values = dict(asked)
         if "metrics_config" in values:
-            values["metrics"] = MetricsConfig.of(values.pop("metrics_config"))
+            wanted: Any = values.pop("metrics_config")
+            if not isinstance(wanted, (Mapping, MetricsConfig, type(None))):
+                raise SpecError(f"it is a mapping of switches, got {wanted!r:.80}", path="metrics_config", code="type")
+            values["metrics"] = MetricsConfig.of(wanted)  # pyright: ignore[reportUnknownArgumentType]  # a caller's
         if isinstance(values.get("sampler"), Mapping):
             values["sampler"] = sampler_from(values["sampler"])
         if isinstance(values.get("prices"), Mapping):
@@ -80,12 +83,13 @@ class Making:
         if isinstance(values.get("alerts"), Mapping):
             values["alerts"] = AlertRules.from_dict(values["alerts"], source="alerts")
         _refuse_unknown(values)
+        if isinstance(values.get("recorder"), Mapping):
+            values["recorder"] = RecorderOptions(**values["recorder"])
         made = cls(**values)
+        _check(made)
         size = made.sample_size
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise SpecError(f"sample_size is a count of events, 1 at least; got {size!r:.80}", path="sample_size")
-        if isinstance(made.tags, str) or not all(isinstance(tag, str) for tag in made.tags):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise SpecError(f"tags are a list of words, got {made.tags!r:.80}", path="tags")
         return made
 
     @classmethod
@@ -130,8 +134,28 @@ class Making:
 def _refuse_unknown(values: Mapping[str, Any]) -> None:
     known = [field.name for field in dataclasses.fields(Making)]
     known[known.index("metrics")] = "metrics_config"
-    for name in values:
-        if name not in known and name != "metrics":
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"expected some of {', '.join(known)}"
-            raise SpecError(f'an experiment is not asked for "{name}"; {hint}', path=name, code="unknown_key")
+    refuse_unknown([name for name in values if name != "metrics"], known, "an experiment is not asked for")
+
+
+def _check(made: Making) -> None:
+    """Refuse what is of another kind than it must be, before anything of it is used."""
+    texts = [("condition", made.condition), ("hypothesis", made.hypothesis)]
+    for name, text in texts:
+        if not isinstance(text, str) and (text is not None or name == "condition"):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SpecError(f"it is a text, got {text!r:.80}", path=name, code="type")
+    kinds: list[tuple[str, Any, type | tuple[type, ...], str]] = [
+        ("metadata", made.metadata, Mapping, "a mapping"),
+        ("recorder", made.recorder, RecorderOptions, "RecorderOptions"),
+        ("prices", made.prices, (PriceTable, type(None)), "a PriceTable, or a mapping of one"),
+        ("anomalies", made.anomalies, (AnomalyConfig, type(None)), "an AnomalyConfig, or a mapping of one"),
+        ("alerts", made.alerts, (AlertRules, type(None)), "AlertRules, or a mapping of them"),
+    ]
+    for name, value, kind, words in kinds:
+        if not isinstance(value, kind):
+            raise SpecError(f"it is {words}, got {value!r:.80}", path=name, code="type")
+    if made.sampler is not None and not hasattr(made.sampler, "offer"):
+        example = '{"type": "uniform", "rate": 0.1}'
+        raise SpecError(f"it is a sampler, or a mapping such as {example}; got {made.sampler!r:.80}", path="sampler")
+    tags: Any = made.tags
+    if not isinstance(tags, (list, tuple, set)) or not all(isinstance(tag, str) for tag in tags):  # pyright: ignore[reportUnknownVariableType]
+        raise SpecError(f"tags are a list of words, got {tags!r:.80}", path="tags")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import heapq
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
@@ -19,6 +19,7 @@ from crucible.telemetry.anomalies import AnomalyConfig, AnomalyReport, find_anom
 from crucible.telemetry.anomalies import Point as Logged
 from crucible.telemetry.archive import write_archive, write_jsonl_archive
 from crucible.telemetry.exports import Anonymizer, Exported, Source, export_points, export_records
+from crucible.telemetry.known import refuse_unknown
 from crucible.telemetry.summary import MetricsSummary, metrics_of
 from crucible.telemetry.windows import Window, windows
 
@@ -41,15 +42,15 @@ class Recorded:
         self._store = store
         self._reopens = reopens
 
-    @classmethod
-    def find(cls, recording_id: str, store: Store | str | Path | None = None) -> Self:
+    @staticmethod
+    def find(recording_id: str, store: Store | str | Path | None = None) -> Recorded:
         """Return the recording whose id is this, or begins like this.
 
         Raises:
             StoreError: There is none, or more than one.
         """
         with _using(store) as opened:
-            return cls(_full_id(opened, recording_id), store)
+            return Recorded(_full_id(opened, recording_id), store)
 
     @property
     def info(self) -> ExperimentInfo:
@@ -100,10 +101,13 @@ class Recorded:
             return store.telemetry.aggregate(query, **how)
 
     def _query(self, names: tuple[str, ...], last_s: float | None, asked: Mapping[str, Any]) -> EventQuery:
-        values: dict[str, Any] = {"names": names, **asked}  # a caller who has no room for `*names` gives them by name
+        values = dict(asked)
+        more: str | Iterable[str] = values.pop("names", ())  # a caller who has no room for `*names` gives them by name
+        names += (more,) if isinstance(more, str) else tuple(more)
+        refuse_unknown(values, EventQuery.__struct_fields__[1:], "events are not asked for by")
         if last_s is not None:
             values["since_ns"] = max(values.get("since_ns") or 0, time.time_ns() - round(last_s * 1e9))
-        return EventQuery(run_id=self.id, **values)
+        return EventQuery(run_id=self.id, names=names, **values)
 
     # --- series ---
 
@@ -203,7 +207,8 @@ class Recorded:
             format: `csv`, `jsonl` or `parquet`; None: what the path ends in, else CSV.
             path: Where; None: a new file in `exports/`.
             points: Points instead of events.
-            anonymizer: Hides users and sessions.
+            anonymizer: Hides users and sessions, whether their ids are known from the events that are written, from
+                others of this recording, or from the experiment's metadata and tags.
             **asked: Which events, as for `events`.
 
         Raises:
@@ -214,6 +219,11 @@ class Recorded:
         with self._using() as store:
             info = store.telemetry.experiments.find(self.id)
         source = Source(self.id) if info is None else Source(info.id, info.name, info.tags)
+        if anonymizer is not None:
+            if info is not None:
+                anonymizer.learn(about=info.metadata, tags=info.tags)
+            if points or asked:  # else every event is written, and learnt from on the way
+                anonymizer.learn(self.events())
         if points:
             return export_points(self._points(), format, path, run_id=self.id, source=source, anonymizer=anonymizer)
         return export_records(self.events(**asked), format, path, source=source, anonymizer=anonymizer)
@@ -243,7 +253,7 @@ class Recorded:
         return path
 
     def cleanup(self, *, keep_data: bool = False) -> bool:
-        """Remove a telemetry experiment; return whether there was one.
+        """Remove a telemetry experiment, or what was kept of one; return whether there was anything.
 
         Args:
             keep_data: Leave its events and points, to be read by its id.
@@ -254,11 +264,21 @@ class Recorded:
         with self._using() as store:
             info = store.telemetry.experiments.find(self.id)
             if info is None:
-                return False
+                return self._remove_left_over(store)
             if info.status in ("running", "paused") and info.owner.fate() != "gone":
                 raise ContractError(f'experiment {info.id} ("{info.name}") is {info.status}; stop it, then remove it')
             store.telemetry.forget(self.id)
             return store.telemetry.experiments.remove(self.id, keep_data=keep_data)
+
+    def _remove_left_over(self, store: Store) -> bool:
+        """Remove what was kept of an experiment that was removed; return whether there was anything."""
+        is_there = bool(store.telemetry.event_counts(self.id) or store.telemetry.series(self.id))
+        if is_there:
+            if any(run.run_id == self.id for run in store.runs.list()):
+                raise ContractError(f"{self.id} is a run, and its telemetry goes with it; see `crucible runs gc`")
+            store.telemetry.forget(self.id)
+            store.telemetry.experiments.remove(self.id)
+        return is_there
 
     def _points(self) -> Iterator[tuple[str, int, float, int]]:
         """Yield the points of all series: series, step, value, time."""

@@ -13,6 +13,7 @@ from crucible.telemetry.series import as_number
 __all__ = ["Steps", "metric_number"]
 
 _LONGEST_NAME = 250
+_MOST = 2**63
 
 
 class Steps:
@@ -32,8 +33,12 @@ class Steps:
         self._next: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def check(self, name: Any) -> None:
+    def check(self, name: Any, *, is_new: bool = False) -> None:
         """Remember a name that was not logged before.
+
+        Args:
+            name: The name.
+            is_new: Whether nothing of it can be recorded: its counting begins at 0.
 
         Raises:
             SpecError: It cannot be a metric's.
@@ -43,6 +48,9 @@ class Steps:
                 f"a metric's name has 1 to {_LONGEST_NAME} printable characters, such as train/loss; got {name!r:.80}"
             )
         self.names.add(name)
+        if is_new and self._counts:
+            with self._lock:
+                self._next.setdefault(name, 0)
 
     def of(self, name: str, step: Any) -> int:
         """Return a step that is not simply an integer: any other whole number, or the next one.
@@ -53,9 +61,10 @@ class Steps:
         """
         if step is not None:
             number = as_number(step)
-            if number is None or not float(number).is_integer():
-                raise SpecError(f"the step of a metric is a whole number, got {step!r:.80}")
-            return int(step)
+            whole = int(step) if number is not None and number.is_integer() else None
+            if whole is None or not -_MOST <= whole < _MOST:
+                raise SpecError(f"the step of a metric is a whole number of 64 bits, got {_shown(step)}")
+            return whole
         if not self._counts or os.getpid() != self._process:
             raise ContractError(
                 f'give a step for "{name}": in an experiment that was joined, or in a forked process, another process '

@@ -157,7 +157,7 @@ def metrics_of(store: Store, run_id: str) -> MetricsSummary:
     reliability = Reliability(plain.successes + plain.failures, plain.successes, plain.failures)
     return MetricsSummary(
         total_events=sum(counts.values()),
-        malformed=sum(counts.values()) - telemetry.count(EventQuery(run_id=run_id, where={"malformed": None})),
+        malformed=telemetry.malformed(run_id),
         start_ns=None if first is None else first.timestamp_ns,
         end_ns=None if last is None else last.timestamp_ns,
         duration_s=(last.timestamp_ns - first.timestamp_ns) / _S if first and last else 0.0,
@@ -166,7 +166,7 @@ def metrics_of(store: Store, run_id: str) -> MetricsSummary:
         latency_by_name={entry.group[0]: _spread(entry) for entry in by_name if entry.n},
         cost=_cost(store, query, prices) if wanted.cost else None,
         reliability=reliability if wanted.success_rate else None,
-        tokens=_tokens(store, query) if wanted.tokens else None,
+        tokens=_tokens(store, run_id) if wanted.tokens else None,
         training=_training(store, run_id),
         custom={name: _custom(store, query, name) for name in wanted.custom},
         series=tuple(telemetry.series_summary(run_id)),
@@ -210,19 +210,16 @@ def _cost(store: Store, query: EventQuery, prices: Mapping[str, Any] | None) -> 
     )
 
 
-def _tokens(store: Store, query: EventQuery) -> TokenCounts:
-    prompt, completion, total = (
-        store.telemetry.aggregate(query, value=f"field:{name}")[0]
-        for name in ("prompt_tokens", "completion_tokens", "total_tokens")
-    )
+def _tokens(store: Store, run_id: str) -> TokenCounts:
+    prompt, completion, total = ((n, round(found or 0)) for n, found in store.telemetry.token_sums(run_id))
     return TokenCounts(
-        count=max(prompt.n, completion.n, total.n),
-        total_prompt=round(prompt.sum or 0),
-        total_completion=round(completion.sum or 0),
-        total=round(total.sum or 0),
-        mean_prompt=prompt.mean,
-        mean_completion=completion.mean,
-        mean_total=total.mean,
+        count=max(prompt[0], completion[0], total[0]),
+        total_prompt=prompt[1],
+        total_completion=completion[1],
+        total=total[1],
+        mean_prompt=prompt[1] / prompt[0] if prompt[0] else None,
+        mean_completion=completion[1] / completion[0] if completion[0] else None,
+        mean_total=total[1] / total[0] if total[0] else None,
     )
 
 

@@ -68,12 +68,14 @@ def restore(path: str | Path, store: Store) -> list[ExperimentInfo]:
     ]
 
 
-def import_runs(path: str | Path, store: Store) -> Iterator[Imported]:
+def import_runs(path: str | Path, store: Store, *, replace: bool = False) -> Iterator[Imported]:
     """Bring in the runs of an MLflow file store, TensorBoard event files, W&B-style or Crucible's own JSON lines.
 
     Args:
         path: A folder or a file; what it is, is seen from its content.
         store: Where to; each run becomes a telemetry experiment that is stopped.
+        replace: Whether a run whose history has changed since it was brought in, such as one that has grown, is brought
+            in anew; what else was recorded of it goes.
 
     Yields:
         What became of each run; last, where something belongs to no run and could not be read, an entry of no run.
@@ -84,7 +86,7 @@ def import_runs(path: str | Path, store: Store) -> Iterator[Imported]:
     """
     runs = read(path)
     for run in runs:
-        yield _imported(store, run)
+        yield _imported(store, run, replace=replace)
     if left := tuple(str(problem) for problem in runs.problems):
         yield Imported(None, str(path), 0, 0, {}, left)
 
@@ -136,14 +138,18 @@ def _restored(
     return store.telemetry.experiments.get(found.id)
 
 
-def _imported(store: Store, run: ImportedRun) -> Imported:
+def _imported(store: Store, run: ImportedRun, *, replace: bool) -> Imported:
     source = f"{run.source} {run.source_id}"
-    digest = hashlib.sha256(f"{source} {run.name} {run.started_at or run.path}".encode("utf-8", "replace")).hexdigest()[
-        :16
-    ]
+    digest = hashlib.sha256(f"{source} {run.name}".encode("utf-8", "replace")).hexdigest()[:16]
     known = store.telemetry.experiments.find(digest)
     if known is not None and not (known.is_orphaned and known.settings.get(_FILLING)):
-        return Imported(None, source, 0, 0, {}, ())
+        if known.metadata.get("imported_from", {}).get("fingerprint") == run.fingerprint:
+            return Imported(None, source, 0, 0, {}, ())
+        if not replace:
+            what = f"{run.name}: its history has changed since it was brought in as {digest}, which was left as it is"
+            return Imported(None, source, 0, 0, {}, (f"{what}; replace=True (--replace) brings it in anew",))
+        store.telemetry.experiments.remove(digest)
+        store.telemetry.forget(digest)
     now = datetime.now(UTC).isoformat(timespec="microseconds")
     info = ExperimentInfo(
         id=digest,
@@ -155,7 +161,13 @@ def _imported(store: Store, run: ImportedRun) -> Imported:
         tags=tuple(f"{key}={value}" for key, value in run.tags.items()),
         metadata={
             **run.metadata,
-            "imported_from": {"source": run.source, "id": run.source_id, "status": run.status, "params": run.params},
+            "imported_from": {
+                "source": run.source,
+                "id": run.source_id,
+                "status": run.status,
+                "params": run.params,
+                "fingerprint": run.fingerprint,
+            },
         },
         owner=current_owner(),
     )

@@ -6,13 +6,15 @@ only those of the stretches under way are held.
 
 from __future__ import annotations
 
+import bisect
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from crucible.errors import SpecError
-from crucible.store import Aggregate, EventQuery, Store, StoredEvent
+from crucible.store import Aggregate, EventFigures, EventQuery, Store
 
 __all__ = ["Window", "windows"]
 
@@ -89,11 +91,11 @@ def windows(
     if step_ns == window_ns:
         found = store.telemetry.aggregate(query, bucket_ns=window_ns, origin_ns=origin, percentiles=percentiles)
         return list(_filled(found, origin, window_ns, count, percentiles))
-    return list(_sliding(store.telemetry.select(query), origin, window_ns, step_ns, count, percentiles))
+    return list(_sliding(store.telemetry.figures(query), origin, window_ns, step_ns, count, percentiles))
 
 
 def _length(name: str, seconds: float) -> int:
-    if not seconds > 0 or not math.isfinite(seconds):
+    if not isinstance(seconds, (int, float)) or not seconds > 0 or not math.isfinite(seconds):  # pyright: ignore[reportUnnecessaryIsInstance]  # a caller's
         raise SpecError(f"{name} is a number of seconds above 0, got {seconds!r}", path=name)
     return max(1, round(seconds * _S))
 
@@ -106,7 +108,7 @@ def _filled(
         start = origin + place * window_ns
         entry = by_start.get(start)
         if entry is None:
-            yield _Open(start, start + window_ns).closed(percentiles)
+            yield _Moving().window(start, start + window_ns, percentiles)
         else:
             rate = entry.count * _S / window_ns
             shown = {fraction: entry.percentiles[fraction] for fraction in percentiles}
@@ -114,38 +116,47 @@ def _filled(
             yield Window(start, start + window_ns, *seen)
 
 
-class _Open:
-    """A stretch under way."""
+class _Moving:
+    """What lies in a stretch that moves on: each event is taken in once, and let go once."""
 
-    def __init__(self, start_ns: int, end_ns: int) -> None:
-        self.start_ns = start_ns
-        self.end_ns = end_ns
-        self._count = self._successes = self._failures = 0
-        self._latencies: list[float] = []
-        self._costs: list[float] = []
+    def __init__(self) -> None:
+        self._held: deque[EventFigures] = deque()
+        self._latencies: list[float] = []  # sorted
+        self._costs = self._successes = self._failures = 0
 
-    def add(self, event: StoredEvent) -> None:
-        self._count += 1
-        if event.latency_ms is not None:
-            self._latencies.append(event.latency_ms)
-        if event.cost_usd is not None:
-            self._costs.append(event.cost_usd)
-        if event.success is not None:
-            self._successes += event.success
-            self._failures += not event.success
+    def take(self, event: EventFigures) -> None:
+        """Take an event in; it is not earlier than the last one."""
+        _, latency, cost, success, *_ = event
+        self._held.append(event)
+        if latency is not None:
+            bisect.insort(self._latencies, latency)
+        self._costs += cost is not None
+        self._successes += success == 1
+        self._failures += success == 0
 
-    def closed(self, percentiles: Sequence[float]) -> Window:
-        values = sorted(self._latencies)
+    def let_go(self, before_ns: int) -> None:
+        """Let go of the events before a moment."""
+        while self._held and self._held[0][0] < before_ns:
+            _, latency, cost, success, *_ = self._held.popleft()
+            if latency is not None:
+                del self._latencies[bisect.bisect_left(self._latencies, latency)]
+            self._costs -= cost is not None
+            self._successes -= success == 1
+            self._failures -= success == 0
+
+    def window(self, start_ns: int, end_ns: int, percentiles: Sequence[float]) -> Window:
+        """Return what is held, as a stretch."""
+        values, count = self._latencies, len(self._held)
         n = len(values)
         return Window(
-            start_ns=self.start_ns,
-            end_ns=self.end_ns,
-            count=self._count,
-            rate_per_s=self._count * _S / (self.end_ns - self.start_ns),
+            start_ns=start_ns,
+            end_ns=end_ns,
+            count=count,
+            rate_per_s=count * _S / (end_ns - start_ns),
             latencies=n,
             mean_latency_ms=math.fsum(values) / n if n else None,
             latency_ms={fraction: _percentile(values, fraction) for fraction in percentiles},
-            cost_usd=math.fsum(self._costs) if self._costs else None,
+            cost_usd=math.fsum(event[2] or 0.0 for event in self._held) if self._costs else None,
             successes=self._successes,
             failures=self._failures,
         )
@@ -162,31 +173,22 @@ def _percentile(values: Sequence[float], fraction: float) -> float | None:
 
 
 def _sliding(
-    events: Iterable[StoredEvent],
+    events: Iterable[EventFigures],
     origin: int,
     window_ns: int,
     step_ns: int,
     count: int,
     percentiles: Sequence[float],
 ) -> Iterator[Window]:
-    """Yield stretches in order; each is closed by the first event after it."""
-    held: dict[int, _Open] = {}
-    done = 0
-    for event in events:
-        since = event.timestamp_ns - origin
-        newest = min(since // step_ns, count - 1)
-        oldest = max(0, (since - window_ns) // step_ns + 1)
-        while done < oldest:
-            yield (held.pop(done, None) or _at(origin, done, window_ns, step_ns)).closed(percentiles)
-            done += 1
-        for place in range(oldest, newest + 1):
-            if place not in held:
-                held[place] = _at(origin, place, window_ns, step_ns)
-            held[place].add(event)
-    for place in range(done, count):
-        yield (held.get(place) or _at(origin, place, window_ns, step_ns)).closed(percentiles)
-
-
-def _at(origin: int, place: int, window_ns: int, step_ns: int) -> _Open:
-    start = origin + place * step_ns
-    return _Open(start, start + window_ns)
+    """Yield stretches in order; only the events of one of them are held."""
+    moving = _Moving()
+    coming = iter(events)
+    event = next(coming, None)
+    for place in range(count):
+        start = origin + place * step_ns
+        moving.let_go(start)
+        while event is not None and event[0] < start + window_ns:
+            if event[0] >= start:
+                moving.take(event)
+            event = next(coming, None)
+        yield moving.window(start, start + window_ns, percentiles)

@@ -18,6 +18,7 @@ from crucible.errors import ContractError
 from crucible.store import Aggregate, EventQuery, Store
 from crucible.telemetry import Experiment
 from crucible.telemetry.bridges import MEDIA_TYPES, Exposition, to_prometheus
+from crucible.telemetry.bridges.exposition import Families
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\n"])*"'
@@ -216,6 +217,45 @@ def test_names_of_labels_become_legal() -> None:
     assert dict(found[1]) == {
         "my_label": "1", "_9th": "2", "name__": "3", "exported_event": "mine", "unnamed": "4", "event": "a",
     }  # fmt: skip
+
+
+def test_names_of_labels_in_other_letters_stay_apart() -> None:
+    """A letter that ASCII lacks becomes its number, and of two names that become one the legal one keeps it."""
+    labels = {"é": 1, "ö": 2, "a-b": 3, "a b": 4, "a_b": 5, "u00e9_": 6, "event": 7, "exported_event": 8, "-": 9}
+    for told in (labels, dict(reversed(labels.items()))):
+        (found,) = parsed({"event_counts": {"a": 1}}, told)
+        assert dict(found[1]) == {
+            "u00e9__2": "1", "u00f6_": "2", "a_b_3": "3", "a_b_2": "4", "a_b": "5", "u00e9_": "6",
+            "exported_event": "7", "exported_event_2": "8", "unnamed": "9", "event": "a",
+        }  # fmt: skip
+
+
+def test_names_of_metrics_in_other_letters_stay_apart() -> None:
+    """Each number of a snapshot has its own family, called alike whatever the order, with its unit at the end."""
+    page = {"é": 1, "ö": 2, "u00e9": 3, "a-b": 4, "a b": 5, "a_b": 6, "x_sum": 7, "x_amount": 8}
+    expected = {
+        "crucible_u00e9": 3, "crucible_u00e9_2": 1, "crucible_u00f6": 2, "crucible_a_b": 6, "crucible_a_b_2": 5,
+        "crucible_a_b_3": 4, "crucible_x_amount": 8, "crucible_x_sum_2": 7,
+    }  # fmt: skip
+    assert plain(parsed(page)) == expected
+    assert plain(parsed(dict(reversed(page.items())))) == expected
+
+
+def test_a_collision_leaves_the_unit_at_the_end() -> None:
+    """Families of one legal name, or of another kind, get their number before the unit, as OpenMetrics asks."""
+    families = Families()
+    about: dict[str, Any] = {"description": "Time.", "unit": "seconds"}
+    families.add("wait-time", "gauge", 1.0, {}, **about)
+    families.add("wait time", "gauge", 2.0, {}, **about)
+    families.add("wait_time", "gauge", 3.0, {}, **about)
+    families.add("wait_time", "counter", 4.0, {}, **about)
+    families.add("wait_time_counter", "gauge", 5.0, {}, **about)
+    open_metrics = families.text("openmetrics")
+    assert plain(strictly(open_metrics, is_open=True)) == {
+        "wait_time_seconds": 3, "wait_time_2_seconds": 2, "wait_time_3_seconds": 1,
+        "wait_time_counter_seconds_total": 4, "wait_time_counter_gauge_seconds": 5,
+    }  # fmt: skip
+    assert len(strictly(families.text(), is_open=False)) == 5
 
 
 def test_numbers_that_are_none_arrive() -> None:

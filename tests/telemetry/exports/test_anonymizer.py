@@ -149,6 +149,111 @@ def test_ids_that_are_keys_and_lists(record: Make) -> None:
     }  # fmt: skip
 
 
+ADA, BEA = "ada@example.org", "bea-000017"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"users": {ADA: 0.5, BEA: 3}},
+        {"latency_by_user": {ADA: 0.5, BEA: 3}},
+        {"errors": {"perUser": {ADA: 0.5, BEA: 3}}},
+        {"tokens_by_user_id": {ADA: {"mean": 0.5}, BEA: [3]}},
+        {"userIds": {ADA: 0.5, BEA: 3}},
+        {"user": {ADA: 0.5, BEA: 3}},
+        {"USERS": {ADA: {"score": 0.5}, BEA: {"score": 3}}},
+    ],
+)
+@pytest.mark.parametrize("section", ["metadata", "measurements", "fields"])
+def test_keys_of_a_mapping_by_user_are_ids(record: Make, tmp_path: Path, section: str, value: Any) -> None:
+    """Ids that are keys only are hidden there, in other keys and in texts; what was measured of each stays a number."""
+    told = {"note": f"{ADA} asked", f"seen {BEA}": 1, "kept": "plain"}
+    for mode in ("drop", "hash"):
+        events = [record(1, metadata=told), record(2, **{section: value})]
+        anonymizer = Anonymizer(mode, key=KEY if mode == "hash" else None)
+        whole = export_records(events, path=tmp_path / "a.jsonl", anonymizer=anonymizer).path.read_text("utf-8")
+        assert ADA not in whole
+        assert BEA not in whole
+        assert "plain" in whole
+        assert (anonymizer.pseudonym(ADA) in whole, anonymizer.pseudonym(BEA) in whole) == (True, True)
+        if mode == "hash" and "user" not in value:
+            assert ("0.5" in whole, f"{anonymizer.pseudonym(0.5)}" in whole) == (True, False)
+
+
+def test_what_stands_under_a_users_key() -> None:
+    """Numbers stay, texts become pseudonyms; below `by_user` a mapping is as anywhere, below `users` it is a person."""
+    hashed = Anonymizer("hash", key=KEY)
+    one, two = hashed.pseudonym(ADA), hashed.pseudonym(BEA)
+    by_user = {"model_by_user": {ADA: "tiny"}, "by_user": {BEA: {"model": "tiny", "n": 7, "user_id": ADA}}}
+    assert hashed.value(by_user) == {
+        "model_by_user": {one: hashed.pseudonym("tiny")}, "by_user": {two: {"model": "tiny", "n": 7, "user_id": one}},
+    }  # fmt: skip
+    assert hashed.text("tiny") == "tiny", "what a user used is no id elsewhere"
+    users = {"users": {ADA: {"phone": 8675309123, "score": 0.5, "n": 7, "on": True, "alias": BEA}, "total": 2}}
+    assert hashed.value(users) == {
+        "users": {
+            one: {"phone": hashed.pseudonym(8675309123), "score": 0.5, "n": 7, "on": True, "alias": two},
+            "total": 2,
+        }
+    }
+    sessions = {"sessions_by_user": {ADA: ["s-00001", "s-00002"]}, "note": "of s-00002"}
+    ids = [hashed.pseudonym("s-00001"), hashed.pseudonym("s-00002")]
+    assert hashed.value(sessions) == {"sessions_by_user": {one: ids}, "note": f"of {ids[1]}"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"users": {"count": 3, "active": 2, "mean": 0.5}, "count": 3},
+        {"users": 3, "sessions": 1_200_000, "user_ids": 5, "errors_per_user": 0.5, "per_user": 2},
+        {"gpu_uid": "GPU-1234567", "menu_id": 4, "run_token": "t", "prompt_tokens": 7, "superuser": True},
+        {"users": "three of them", "emails": {"sent": 4}},
+    ],
+)
+@pytest.mark.parametrize("mode", ["drop", "hash"])
+def test_statistics_and_strangers_names_stay(mode: Any, value: Any) -> None:
+    """Counts of users, numbers per user, and ids of other things than people are not hidden."""
+    assert Anonymizer(mode, key=KEY if mode == "hash" else None).value(value) == value
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["user_email", "userEmail", "USER-UUID", "current_user_uid", "uid", "session_token", "sessionKey", "session_uuid"],
+)
+def test_usual_names_are_hidden(key: str) -> None:
+    """E-mail addresses, tokens, keys and other ids of users and sessions are known without being told."""
+    assert Anonymizer().value({"deep": [{key: ADA}], "note": f"by {ADA}"}) == {"deep": [{}], "note": f"by {REMOVED}"}
+
+
+@pytest.mark.parametrize("listed", [f"{ADA}, {BEA}", f'["{ADA}","{BEA}"]', f"{ADA};{BEA}", f"{ADA} {BEA}"])
+def test_a_text_that_lists_ids(listed: str) -> None:
+    """Each id of a text under `user_ids` is one: hidden there, and known elsewhere."""
+    hashed = Anonymizer("hash", key=KEY)
+    one, two = hashed.pseudonym(ADA), hashed.pseudonym(BEA)
+    expected = listed.replace(ADA, one).replace(BEA, two)
+    assert hashed.value({"user_ids": listed, "note": ADA, BEA: 1}) == {"user_ids": expected, "note": one, two: 1}
+    drop = Anonymizer()
+    assert drop.value({"sessionIds": listed, "note": f"of {BEA}"}) == {"note": f"of {REMOVED}"}
+    assert drop.value({"session_ids": 8675309123, "note": "8675309123"}) == {"note": REMOVED}
+
+
+def test_experiments_tell_ids_too(record: Make, tmp_path: Path) -> None:
+    """Ids in the metadata of an experiment are learned by their keys, those in tags by what stands before them."""
+    anonymizer = Anonymizer()
+    anonymizer.learn(about={"owner": {"user_id": ADA}}, tags=["user=bea-000017", "plain", "n:1"])
+    assert anonymizer.text(f"{ADA} and {BEA}, 1") == f"{REMOVED} and {REMOVED}, 1"
+    source = Source("x", f"the run of {ADA}", (f"user_email: {ADA}", "model:tiny"))
+    for sources in (source, {"0123456789abcdef": source}):
+        events = [record(1, metadata={"note": f"by {ADA}", "model": "tiny"})]
+        path = export_records(events, path=tmp_path / "a.jsonl", source=sources, anonymizer=Anonymizer()).path
+        row = json.loads(path.read_text(encoding="utf-8"))
+        assert (row["experiment_name"], row["tags"]) == (
+            f"the run of {REMOVED}",
+            [f"user_email: {REMOVED}", "model:tiny"],
+        )
+        assert row["metadata"] == {"note": f"by {REMOVED}", "model": "tiny"}
+
+
 def test_sources_of_many_recordings_are_cleaned(record: Make, tmp_path: Path) -> None:
     """The names of all recordings in a file lose the ids that are in its events."""
     events = [record(1, fields={"user_id": "alice-1"}), record(2, run_id="of alice-1")]

@@ -100,6 +100,18 @@ def test_numbers_of_any_size_are_taken(tmp_path: Path, points_of: PointsOf) -> N
     assert [event.metadata for batch in run.events() for event in batch] == [{"n": 10**400}]
 
 
+def test_a_number_that_python_does_not_convert_costs_only_itself(tmp_path: Path, points_of: PointsOf) -> None:
+    """The rest of its line is read; it is counted, and its digits are kept in an event."""
+    digits = "9" * 5000
+    run = one(tmp_path / "a.jsonl", f'{{"_step": 1, "loss": 0.5, "i": {digits}, "a": {{"b": 1}}, "l": [-{digits}]}}\n')
+    assert points_of(run) == [("loss", 1, 0.5), ("a/b", 1, 1.0)]
+    assert run.skipped == {"integers with more digits than Python converts, kept as text in events": 1}
+    assert [event.metadata for batch in run.events() for event in batch] == [{"i": digits, "l": [f"-{digits}"]}]
+    assert not run.problems
+    run = one(tmp_path / "b.jsonl", f'{{"_step": {digits}, "loss": 0.5}}\n{{"_timestamp": {digits}, "loss": 1}}\n')
+    assert points_of(run) == [("loss", 0, 0.5), ("loss", 1, 1.0)]
+
+
 def test_what_is_too_long_is_left_out(tmp_path: Path, points_of: PointsOf) -> None:
     """A line of more than 16 MiB does not fill the memory, and the lines behind it keep their numbers."""
     path = tmp_path / "a.jsonl"

@@ -66,6 +66,6 @@ class AlertStream:
             for handler in self._handlers:
                 try:
                     handler(alert)
-                except Exception:  # noqa: BLE001  # who is told never breaks who tells
+                except (Exception, SystemExit):  # noqa: BLE001  # who is told never breaks who tells
                     self.handler_errors += 1
         return alerts

@@ -186,5 +186,5 @@ class AnomalyMonitor:
     def _safely(self, call: Callable[[], None]) -> None:
         try:
             call()
-        except Exception:  # noqa: BLE001  # who is told never breaks who tells
+        except (Exception, SystemExit):  # noqa: BLE001  # who is told never breaks who tells
             self.handler_errors += 1

@@ -4,8 +4,8 @@ Optional, and one way: Crucible's own records are the truth, and what is handed 
 way out. OpenTelemetry needs the extra `otel`; Prometheus text needs nothing.
 """
 
-from crucible.telemetry.bridges.naming import PRIVATE
 from crucible.telemetry.bridges.otel import OpenTelemetryBridge
+from crucible.telemetry.bridges.privacy import PRIVATE
 from crucible.telemetry.bridges.prometheus import MEDIA_TYPES, Exposition, to_prometheus
 from crucible.telemetry.bridges.replay import export_metrics, export_spans
 from crucible.telemetry.bridges.semconv import CONVENTIONS, Convention, convention

@@ -8,21 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import msgspec
-
 from crucible.store import StoredEvent
 from crucible.telemetry.bridges.attributes import AttributeValue, attribute, number, words
 from crucible.telemetry.bridges.semconv import Convention, SpanRule, Term
 
-__all__ = ["PRIVATE", "conventional", "outcome", "own_attributes", "payload", "stem_of", "without_private"]
+__all__ = ["conventional", "outcome", "own_attributes", "payload", "stem_of"]
 
-PRIVATE = frozenset(
-    {"prompt", "prompts", "messages", "system", "system_prompt", "response", "responses", "answer", "answers"}
-    | {"completion", "completions", "text", "texts", "input", "inputs", "output", "outputs", "content", "contents"}
-    | {"arguments", "result", "user", "user_id", "session", "session_id"}
-)  # keys of payloads that stay here unless asked for; a number among the measurements, such as how many prompts, goes
-
-_DEEPEST = 16
 _ENDINGS = (".start", ".stop", ".exception")
 _LONGEST_EXACT = 2**53
 
@@ -31,25 +22,6 @@ def stem_of(name: str) -> str:
     """Return what an event begins or ends, such as `req_llm.request`; other names whole."""
     ending = next((each for each in _ENDINGS if name.endswith(each)), "")
     return name.removesuffix(ending) or name
-
-
-def without_private(record: StoredEvent) -> StoredEvent:
-    """Return a record without what people wrote and who they are: the keys of `PRIVATE`, at any depth of mappings."""
-    measurements = {
-        key: value for key, value in record.measurements.items() if key not in PRIVATE or number(value) is not None
-    }
-    metadata, fields = _without(record.metadata), _without(record.fields)
-    return msgspec.structs.replace(record, measurements=measurements, metadata=metadata, fields=fields)
-
-
-def _without(part: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
-    return {
-        key: _without(cast("Mapping[str, Any]", value), depth + 1)
-        if isinstance(value, Mapping) and depth < _DEEPEST
-        else value
-        for key, value in part.items()
-        if key not in PRIVATE
-    }
 
 
 def own_attributes(record: StoredEvent) -> dict[str, AttributeValue]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from crucible.errors import require
 from crucible.store import StoredEvent
-from crucible.telemetry.bridges.naming import without_private
+from crucible.telemetry.bridges.privacy import without_private
 from crucible.telemetry.bridges.semconv import LATEST, Convention, convention
 
 if TYPE_CHECKING:

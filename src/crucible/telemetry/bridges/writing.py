@@ -10,7 +10,7 @@ import msgspec
 
 from crucible.events import Event
 from crucible.store import StoredEvent
-from crucible.telemetry.bridges.naming import without_private
+from crucible.telemetry.bridges.privacy import without_private
 
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext

@@ -41,8 +41,9 @@ def write_csv(
         source: Whose events they are.
         anonymizer: Hides users and sessions; None writes everything.
         flatten: Whether measurements and metadata get a column a key; else one column of JSON each.
-        guard: Whether a text that a spreadsheet would run as a formula gets an apostrophe before it, which `unguard`
-            takes off. False writes texts as they are, for files that only programs read.
+        guard: Whether a text that a spreadsheet would run as a formula gets an apostrophe before it, and within it
+            where it would after a semicolon, a tab or the end of a line; `unguard` takes them off. False writes texts
+            as they are, for files that only programs read; a NUL is spelled all the same.
         replace: Whether a file of that name is replaced.
 
     Raises:

@@ -13,7 +13,7 @@ from crucible.telemetry.importers.problem import Problems
 
 __all__ = ["BATCH", "ImportedPoint", "ImportedRun", "ImportedRuns", "Source"]
 
-Source = Literal["mlflow", "tensorboard", "wandb", "predecessor"]
+Source = Literal["mlflow", "tensorboard", "wandb", "predecessor", "crucible"]
 """Whose history it is."""
 
 BATCH = 10_000
@@ -43,6 +43,9 @@ class ImportedRun(msgspec.Struct, kw_only=True, eq=False):
         source: Whose it is.
         source_id: Its id there, as its folder or file says it; not unique among sources, and not safe as a file name.
         name: Its name there, or its folder's or file's.
+        fingerprint: 64 hex digits that its content gives: an unchanged copy has the same wherever it lies and whatever
+            its file is called, one that has grown or was changed has another. Of files with one run it covers the first
+            and last 64 KiB and the size of each, of files that several share every line of the run.
         path: Where it was found.
         params: What it was configured with; text where the source keeps text.
         tags: What it was labelled with.
@@ -58,6 +61,7 @@ class ImportedRun(msgspec.Struct, kw_only=True, eq=False):
     source: Source
     source_id: str
     name: str
+    fingerprint: str
     path: Path
     params: dict[str, Any] = {}
     tags: dict[str, str] = {}
@@ -85,6 +89,8 @@ class ImportedRun(msgspec.Struct, kw_only=True, eq=False):
 
     def events(self, batch: int = BATCH) -> Iterator[list[StoredEvent]]:
         """Yield its events in the source's order; none for sources that have only numbers.
+
+        Their `run_id` is the source's.
 
         Args:
             batch: Events in a batch, at least 1.

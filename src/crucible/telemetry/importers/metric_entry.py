@@ -17,9 +17,9 @@ import msgspec
 
 from crucible.store import decode, encode
 from crucible.telemetry.importers.curve import INT64
+from crucible.telemetry.importers.json_text import LongInteger, json_value
 from crucible.telemetry.importers.number import json_number, json_step
 from crucible.telemetry.importers.problem import shown
-from crucible.telemetry.importers.reading import json_value
 
 __all__ = ["MetricEntry", "is_metric_line", "line_of", "read_entry", "said"]
 
@@ -106,7 +106,10 @@ def read_entry(line: bytes) -> MetricEntry | None:
         return None
     timestamp, step = fields.get("timestamp"), json_step(fields.get("step"))
     at = timestamp if isinstance(timestamp, str) else ""
-    return _entry(fields["run_id"], fields["metric"], fields["value"], step, at, fields.get("metadata"))
+    metadata, value = fields.get("metadata"), fields["value"]
+    if isinstance(value, LongInteger):
+        metadata = {**(cast("dict[str, Any]", metadata) if isinstance(metadata, dict) else {}), _MALFORMED: said(value)}
+    return _entry(fields["run_id"], fields["metric"], value, step, at, metadata)
 
 
 def is_metric_line(line: Mapping[str, Any]) -> bool:
@@ -181,4 +184,4 @@ def _whole(value: Any) -> int | None:
         found = operator.index(value)
     except Exception:  # noqa: BLE001  # likewise
         return None
-    return found if found in INT64 else None
+    return found if found in INT64 and not isinstance(value, bool) else None

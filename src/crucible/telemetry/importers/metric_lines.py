@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from crucible.store import StoredEvent
 from crucible.telemetry.importers.curve import Curves
+from crucible.telemetry.importers.fingerprint import Fingerprint
 from crucible.telemetry.importers.identity import event_id
 from crucible.telemetry.importers.imported import BATCH, ImportedPoint, ImportedRun
 from crucible.telemetry.importers.metric_entry import is_metric_line
@@ -95,9 +96,11 @@ def metric_runs(path: Path, problems: Problems) -> Iterator[ImportedRun]:
     """
     spans: dict[str, Span] = {}
     started: dict[str, int] = {}
+    prints: dict[str, Fingerprint] = {}
     met = Problems()
     for entry in _lines(path, met, WHOLE):
         run_id = shown(entry.value["run_id"])
+        prints.setdefault(run_id, Fingerprint("wandb")).add(entry.text)
         known = spans.get(run_id)
         if known is None:
             spans[run_id] = Span(entry.start_bytes, entry.number, entry.last)
@@ -112,6 +115,7 @@ def metric_runs(path: Path, problems: Problems) -> Iterator[ImportedRun]:
             source="wandb",
             source_id=run_id,
             name=run_id,
+            fingerprint=str(prints[run_id]),
             path=path,
             started_at=iso_from_ns(started[run_id]),
             span=span if shares_file else WHOLE,

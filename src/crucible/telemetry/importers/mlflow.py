@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from crucible.errors import SpecError
 from crucible.telemetry.importers.curve import Curves
+from crucible.telemetry.importers.fingerprint import Fingerprint
 from crucible.telemetry.importers.imported import BATCH, ImportedPoint, ImportedRun, ImportedRuns
 from crucible.telemetry.importers.moment import iso_from_ns, ns_from_whole
 from crucible.telemetry.importers.plain_yaml import plain_yaml
@@ -139,6 +140,7 @@ def _run(folder: Path, experiment: dict[str, Any]) -> MlflowRun:
     run_id = str(meta.get("run_id") or meta.get("run_uuid") or folder.name)
     if run_id != folder.name:
         problems.report("damaged", folder / _META, f"says run {run_id!r}; its folder's name was taken for its id")
+    params = _texts(folder / "params", problems)
     tags = _texts(folder / "tags", problems)
     name = str(meta.get("run_name") or meta.get("name") or tags.get("mlflow.runName") or folder.name)
     known = {
@@ -153,8 +155,9 @@ def _run(folder: Path, experiment: dict[str, Any]) -> MlflowRun:
         source="mlflow",
         source_id=shown(folder.name),
         name=shown(name),
+        fingerprint=_fingerprint(folder, params, tags),
         path=folder,
-        params=_texts(folder / "params", problems),
+        params=params,
         tags=tags,
         metadata={key: shown(str(value)) for key, value in known.items() if value not in (None, "")},
         status=_word(meta.get("status")),
@@ -164,6 +167,19 @@ def _run(folder: Path, experiment: dict[str, Any]) -> MlflowRun:
         finished_at=iso_from_ns(ns_from_whole(meta.get("end_time"), _MILLISECOND_NS)),
         problems=problems,
     )
+
+
+def _fingerprint(folder: Path, params: dict[str, Any], tags: dict[str, Any]) -> str:
+    found = Fingerprint("mlflow")
+    found.add_file(_META, folder / _META)
+    for kind, texts in (("params", params), ("tags", tags)):
+        for name, text in texts.items():
+            found.add_text(f"{kind}/{name}", text)
+    metrics = folder / "metrics"
+    if is_folder(metrics, Problems()):  # what is wrong there is reported when the points are read
+        for path, name in files_below(metrics, Problems()):
+            found.add_file(f"metrics/{name}", path)
+    return str(found)
 
 
 def _word(status: Any) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, cast
 from crucible.errors import SpecError
 from crucible.store import StoredEvent
 from crucible.telemetry.importers.curve import Curves
+from crucible.telemetry.importers.fingerprint import Fingerprint
 from crucible.telemetry.importers.identity import event_id
 from crucible.telemetry.importers.imported import BATCH, ImportedPoint, ImportedRun, ImportedRuns
 from crucible.telemetry.importers.moment import iso_from_text, ns_from_text, ns_from_whole
@@ -95,6 +96,7 @@ class _Line(NamedTuple):
     start_bytes: int
     run_id: str
     named: str  # the experiment that a line named last
+    text: bytes
     event: dict[str, Any] | None = None
     about: dict[str, Any] | None = None
 
@@ -120,37 +122,47 @@ def _runs(path: Path, problems: Problems) -> Iterator[ImportedRun]:
     first: dict[str, _Line] = {}
     last: dict[str, int] = {}
     about: dict[str, dict[str, Any]] = {}
+    prints: dict[str, Fingerprint] = {}
     met = Problems()
     for line in _lines(path, met):
+        prints.setdefault(line.run_id, Fingerprint("predecessor")).add(line.text)
         if line.about is not None:
             about.setdefault(line.run_id, line.about)
         else:
             about.setdefault(line.run_id, _said(line.event or {}))
-            first.setdefault(line.run_id, line._replace(event=None))
+            first.setdefault(line.run_id, line._replace(event=None, text=b""))
             last[line.run_id] = line.last
     if len(about) == 1:
         ((key, known),) = about.items()
-        yield _run(path, key, known, span=WHOLE, begun_in="", shares_file=False)
+        yield _run(path, key, known, fingerprint=str(prints[key]), span=WHOLE, begun_in="", shares_file=False)
         return
     problems.take(met)
     for key, known in about.items():
         begun = first.get(key)
         span = Span(begun.start_bytes, begun.number, last[key]) if begun else None
-        yield _run(path, key, known, span=span, begun_in=begun.named if begun else "", shares_file=True)
+        yield _run(
+            path,
+            key,
+            known,
+            fingerprint=str(prints[key]),
+            span=span,
+            begun_in=begun.named if begun else "",
+            shares_file=True,
+        )
 
 
 def _lines(path: Path, problems: Problems, span: Span | None = None, named: str = "") -> Iterator[_Line]:
     """Yield what the lines of a file say; an event that names no experiment is of the one named last before it."""
-    for number, last, start_bytes, value in read_objects(path, problems, span):
+    for number, last, start_bytes, value, text in read_objects(path, problems, span):
         kind, data = value.get("type"), value.get("data")
         if not isinstance(data, dict) or kind not in {"experiment_metadata", "event"}:
             kind, data = "event", value
         data = cast("dict[str, Any]", data)
         if kind == "event":
-            yield _Line(number, last, start_bytes, _text(data.get("experiment_id")) or named, named, event=data)
+            yield _Line(number, last, start_bytes, _text(data.get("experiment_id")) or named, named, text, event=data)
         else:
             named = _text(data.get("id")) or ""
-            yield _Line(number, last, start_bytes, named, named, about=data)
+            yield _Line(number, last, start_bytes, named, named, text, about=data)
 
 
 def _said(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,7 +171,7 @@ def _said(event: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in known.items() if value is not None}
 
 
-def _run(path: Path, key: str, about: dict[str, Any], **place: Any) -> PredecessorRun:
+def _run(path: Path, key: str, about: dict[str, Any], **more: Any) -> PredecessorRun:
     status = _text(about.get("status"))
     apart = {"id", "name", "status", "started_at", "stopped_at"}
     return PredecessorRun(
@@ -172,7 +184,7 @@ def _run(path: Path, key: str, about: dict[str, Any], **place: Any) -> Predecess
         started_at=iso_from_text(about.get("started_at")),
         finished_at=iso_from_text(about.get("stopped_at")),
         key=key,
-        **place,
+        **more,
     )
 
 

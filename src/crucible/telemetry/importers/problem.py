@@ -11,7 +11,7 @@ from typing import Literal, overload
 
 import msgspec
 
-__all__ = ["Problem", "ProblemKind", "Problems"]
+__all__ = ["Problem", "ProblemKind", "Problems", "shown"]
 
 ProblemKind = Literal["torn", "damaged", "left_out"]
 """`torn`: the end of a file is not whole, as a crash or a writer at work leaves it; `damaged`: something is none of

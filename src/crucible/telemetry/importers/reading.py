@@ -1,18 +1,21 @@
 """Files of strangers, read so that none of them can do harm: only regular ones inside the folder, bounded in size.
 
-Symbolic links are reported and not followed, wherever they lead; the path that the caller gives may be one.
+Symbolic links are reported and not followed, wherever they lead; the path that the caller gives may be one. Files of
+lines may be gzipped, whatever their names.
 """
 
 from __future__ import annotations
 
+import gzip
 import os
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-import msgspec
-
 from crucible.errors import SpecError, StoreError
+from crucible.telemetry.importers.json_text import json_value
 from crucible.telemetry.importers.problem import Problems, shown
 
 __all__ = [
@@ -24,7 +27,6 @@ __all__ = [
     "fault",
     "files_below",
     "is_folder",
-    "json_value",
     "read_lines",
     "read_objects",
     "read_small",
@@ -33,6 +35,7 @@ __all__ = [
 
 _LINE_BYTES = 1 << 24  # 16 MiB; a file without line feeds must not fill the memory
 _SMALL_BYTES = 1 << 20
+_GZIP = b"\x1f\x8b"
 _LINK = "is a symbolic link, which is not followed; import what it names"
 
 
@@ -46,12 +49,13 @@ class Line(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A JSON object of a file: the numbers of its first and last lines, its first byte, and itself."""
+    """A JSON object of a file: the numbers of its first and last lines, its first byte, itself and its text."""
 
     number: int
     last: int
     start_bytes: int
     value: dict[str, Any]
+    text: bytes
 
 
 class Span(NamedTuple):
@@ -155,7 +159,7 @@ def read_lines(path: Path, problems: Problems, span: Span | None = None) -> Iter
     """
     place, number, last = (span.start_bytes, span.first - 1, span.last) if span else (0, 0, None)
     try:
-        with path.open("rb") as file:
+        with _lines_of(path) as file:
             file.seek(place)
             while number != last and (text := file.readline(_LINE_BYTES)):
                 number += 1
@@ -168,8 +172,24 @@ def read_lines(path: Path, problems: Problems, span: Span | None = None) -> Iter
                 text = text.rstrip()
                 if text:
                     yield Line(number, start, text, is_whole)
+    except EOFError:
+        message = f"the compressed file is not whole; what comes after line {number} was left out"
+        problems.report("torn", path, message, line=number + 1)
+    except (zlib.error, gzip.BadGzipFile) as error:
+        message = f"the compressed file is damaged ({error}); what comes after line {number} was left out"
+        problems.report("damaged", path, message, line=number + 1)
     except OSError as error:
         raise fault(path, error) from error
+
+
+@contextmanager
+def _lines_of(path: Path) -> Generator[BinaryIO]:
+    with path.open("rb") as file:
+        if file.peek(2)[:2] == _GZIP:
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield cast("BinaryIO", unpacked)
+        else:
+            yield file
 
 
 def _pass_over(file: BinaryIO) -> int:
@@ -181,25 +201,9 @@ def _pass_over(file: BinaryIO) -> int:
     return passed
 
 
-def json_value(text: bytes) -> Any:
-    """Return the value of JSON text; NaN and Infinity, which JSON lacks and Python writes, are taken.
-
-    Raises:
-        ValueError: It is none.
-    """
-    try:
-        return msgspec.json.decode(text)
-    except (ValueError, RecursionError):
-        pass
-    import json
-
-    try:
-        return json.loads(text.decode())
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def read_objects(path: Path, problems: Problems, span: Span | None = None) -> Iterator[Entry]:
+def read_objects(
+    path: Path, problems: Problems, span: Span | None = None, parse: Callable[[bytes], Any] = json_value
+) -> Iterator[Entry]:
     """Yield the JSON objects of a file of lines.
 
     An object may also be spread over lines, as the predecessor's `pretty` exports are: from a line `{` to a line `}`.
@@ -208,13 +212,14 @@ def read_objects(path: Path, problems: Problems, span: Span | None = None) -> It
         path: The file.
         problems: Takes what is no object.
         span: The lines to read; None: all.
+        parse: Returns the value of an object's text, or raises a ValueError.
 
     Raises:
         StoreError: The file cannot be opened or read.
     """
     for line, last in _joined(path, problems, span):
         try:
-            value = json_value(line.text)
+            value = parse(line.text)
         except ValueError as error:
             if line.is_whole:
                 problems.report("damaged", path, f"is not JSON ({error}); it was left out", line=line.number)
@@ -223,7 +228,7 @@ def read_objects(path: Path, problems: Problems, span: Span | None = None) -> It
                 problems.report("torn", path, message, line=line.number)
             continue
         if isinstance(value, dict):
-            yield Entry(line.number, last, line.start_bytes, cast("dict[str, Any]", value))
+            yield Entry(line.number, last, line.start_bytes, cast("dict[str, Any]", value), line.text)
         else:
             what = type(value).__name__
             problems.report("damaged", path, f"expected a JSON object, got {what}; it was left out", line=line.number)

@@ -14,6 +14,7 @@ from pathlib import Path
 from crucible.errors import SpecError
 from crucible.telemetry.importers.curve import Curves
 from crucible.telemetry.importers.event_proto import EventMessage, SummaryValue, read_event
+from crucible.telemetry.importers.fingerprint import Fingerprint
 from crucible.telemetry.importers.imported import BATCH, ImportedPoint, ImportedRun, ImportedRuns
 from crucible.telemetry.importers.moment import iso_from_ns, ns_from_seconds
 from crucible.telemetry.importers.problem import Problems, shown
@@ -116,11 +117,15 @@ def read_tensorboard(path: str | Path, *, check_crc: bool = True) -> ImportedRun
 
 def _run(root: Path, folder: Path, files: list[Path], check_crc: bool) -> TensorBoardRun:
     files.sort(key=_order)
+    found = Fingerprint("tensorboard")
+    for path in files:
+        found.add_file(path.name, path)
     name = folder.name if root.is_file() or folder == root else folder.relative_to(root).as_posix()
     return TensorBoardRun(
         source="tensorboard",
         source_id=shown(f"{folder.name}/{files[0].name}"),  # time, host and process are in it, the root is not
         name=shown(name),
+        fingerprint=str(found),
         path=folder,
         started_at=_started_at(files[0]),
         files=files,

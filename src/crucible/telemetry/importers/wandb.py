@@ -15,19 +15,21 @@ from typing import Any, Literal, cast
 from crucible.errors import SpecError
 from crucible.store import StoredEvent
 from crucible.telemetry.importers.curve import Curves
+from crucible.telemetry.importers.fingerprint import Fingerprint
 from crucible.telemetry.importers.identity import event_id
 from crucible.telemetry.importers.imported import BATCH, ImportedPoint, ImportedRun, ImportedRuns
+from crucible.telemetry.importers.json_text import LongInteger, json_value
 from crucible.telemetry.importers.metric_entry import is_metric_line
 from crucible.telemetry.importers.metric_lines import metric_runs
 from crucible.telemetry.importers.moment import iso_from_ns, iso_from_text, ns_from_seconds
 from crucible.telemetry.importers.number import json_number, json_step
+from crucible.telemetry.importers.own_line import is_own_line
 from crucible.telemetry.importers.plain_yaml import plain_yaml
 from crucible.telemetry.importers.problem import Problems, shown
 from crucible.telemetry.importers.reading import (
     Entry,
     files_below,
     is_folder,
-    json_value,
     read_objects,
     read_small,
     rooted,
@@ -61,6 +63,8 @@ class WandbRun(ImportedRun, kw_only=True, eq=False):
                     curves.add(name, step, number, time_ns)
                 elif value is None:
                     curves.skip("nulls")
+                elif isinstance(value, LongInteger):
+                    curves.skip("integers with more digits than Python converts, kept as text in events")
                 elif isinstance(value, dict):
                     curves.skip(_media(cast("dict[str, Any]", value)))
         yield from curves.batches(batch)
@@ -156,6 +160,9 @@ def _runs(files: list[Path], separator: str, problems: Problems) -> Iterator[Imp
         entry = next(read_objects(path, Problems()), None)
         if entry is not None and is_metric_line(entry.value):
             yield from metric_runs(path, problems)
+        elif entry is not None and is_own_line(entry.value):
+            message = "is an archive or an export of Crucible's; give the file itself to read it"
+            problems.report("left_out", path, message)
         else:
             yield _run(path, entry, separator)
 
@@ -163,11 +170,13 @@ def _runs(files: list[Path], separator: str, problems: Problems) -> Iterator[Imp
 def _run(path: Path, first: Entry | None, separator: str) -> WandbRun:
     problems = Problems()
     config, summary, about = ({}, {}, {})
+    found = Fingerprint("wandb")
+    found.add_file("history", path)
     for folder in (path.parent, path.parent / "files"):
         if folder.is_dir() and (folder == path.parent or is_folder(folder, problems)):
-            config = config or _mapping(folder / "config.yaml", problems)
-            summary = summary or _mapping(folder / "wandb-summary.json", problems)
-            about = about or _mapping(folder / "wandb-metadata.json", problems)
+            config = config or _mapping(folder / "config.yaml", problems, found)
+            summary = summary or _mapping(folder / "wandb-summary.json", problems, found)
+            about = about or _mapping(folder / "wandb-metadata.json", problems, found)
     began_ns = ns_from_seconds(first.value.get("_timestamp")) if first else 0
     name = path.parent.name if path.name.startswith("wandb-history") else path.stem
     metadata = {"summary": summary} | {key: about[key] for key in _TOLD if key in about}
@@ -175,6 +184,7 @@ def _run(path: Path, first: Entry | None, separator: str) -> WandbRun:
         source="wandb",
         source_id=shown(name.rsplit("-", 1)[-1] if name.startswith(("run-", "offline-run-")) else name),
         name=shown(name),
+        fingerprint=str(found),
         path=path,
         params={key: _unwrapped(value) for key, value in config.items() if key not in _OWN},
         metadata={key: value for key, value in metadata.items() if value},
@@ -194,12 +204,13 @@ def _unwrapped(value: Any) -> Any:
     return cast("Any", value)
 
 
-def _mapping(path: Path, problems: Problems) -> dict[str, Any]:
+def _mapping(path: Path, problems: Problems, fingerprint: Fingerprint) -> dict[str, Any]:
     if not path.is_file() or path.is_symlink():
         return {}
     text = read_small(path, problems)
     if text is None:
         return {}
+    fingerprint.add_text(path.name, text)
     try:
         data = json_value(text.encode()) if path.suffix == ".json" else plain_yaml(text)
     except ValueError as error:
