@@ -86,7 +86,7 @@ class Experiment(Recorded):
                 on_tick=None if alerts is None else alerts.tick,
             ),
         )
-        self._add = self._recorder.inlet.add
+        self._inlet = self._recorder.inlet
         self._steps = Steps(self._after_last, counts=not is_joined)
         self._names = self._steps.names
         self._counting = threading.Lock()
@@ -206,7 +206,14 @@ class Experiment(Recorded):
             step = self._steps.of(name, step)
         elif self._steps.is_counting:
             self._steps.note(name, step)  # type: ignore[arg-type]
-        self._add((self.id, name, step, value, time.time_ns()))  # type: ignore[arg-type]
+        point: PointRow = (self.id, name, step, value, time.time_ns())  # type: ignore[assignment]
+        inlet = self._inlet
+        if inlet.is_shut or len(inlet.queue) >= inlet.capacity:
+            inlet.add(point)
+            return
+        inlet.queue.append(point)  # what `add` does, without a call: it would be a sixth of the time
+        if inlet.is_shut:
+            inlet.settle()
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record numbers of several series at one step; all of them or none. See `log_metric`."""

@@ -39,18 +39,22 @@ class Inlet(Generic[T]):
         dropped: Counter[str],
     ) -> None:
         self.queue: deque[T] = deque()
-        self.capacity = options.capacity
         self.is_shut = False
+        self._options = options
+        self.begin_with_room()
         self.lost = 0
         self.failure: StoreError | None = None
         self._why: str | None = None  # as it is counted; None where it is refused
-        self._options = options
         self._whose = whose
-        self._settle = settle
+        self.settle = settle
         self._wake = wake
         self._dropped = dropped
         self._room = threading.Condition()
         self._crowded = 0  # threads that wait for room
+
+    def begin_with_room(self) -> None:
+        """Have as much room as the options say."""
+        self.capacity, self.event_capacity = self._options.capacity, self._options.most_events
 
     # --- for who adds ---
 
@@ -67,7 +71,7 @@ class Inlet(Generic[T]):
             return
         self.queue.append(item)
         if self.is_shut:
-            self._settle()
+            self.settle()
 
     def add_many(self, items: Sequence[T]) -> None:
         """Take several, all of them or none; see `add`."""
@@ -78,16 +82,16 @@ class Inlet(Generic[T]):
             return
         self.queue.extend(items)
         if self.is_shut:
-            self._settle()
+            self.settle()
 
     def add_quietly(self, make: Callable[[], T]) -> None:
         """Take one from the bus, made if it is taken; what is refused is only counted."""
-        if len(self.queue) >= self.capacity and not self._make_room(1):
+        if len(self.queue) >= self.event_capacity and not self._make_room(1):
             return
         if not self.is_shut:
             self.queue.append(make())
             if self.is_shut:
-                self._settle()
+                self.settle()
         elif self._why is not None:
             self._turn_away(1)
         else:
@@ -113,7 +117,7 @@ class Inlet(Generic[T]):
         if self._options.when_full == "block":
             with self._room:
                 self._crowded += 1
-                self._room.wait_for(lambda: self.is_shut or len(self.queue) < self.capacity)
+                self._room.wait_for(lambda: self.is_shut or len(self.queue) < self.event_capacity)
                 self._crowded -= 1
             return True
         with self._room:
@@ -177,7 +181,11 @@ class Inlet(Generic[T]):
             self._why, self.is_shut = None, False
 
     def start_over(self) -> None:
-        """Forget what waits, and every lock that a thread of another process may hold: what a forked child does."""
+        """Forget what waits, and every lock that a thread of another process may hold: what a forked child does.
+
+        There is no room until `begin_with_room`: who adds first asks for it.
+        """
+        self.capacity = self.event_capacity = 0
         self._room = threading.Condition()
         self._crowded = 0
         self.queue.clear()

@@ -182,7 +182,7 @@ class Recorder(Recording):
         if self.is_writing_here:  # who watches what is written emits: it cannot wait for itself
             return True
         if self._thread is None and not self.inlet.is_shut:  # a forked child begins when it has something to say
-            self.inlet.capacity = self._options.capacity
+            self.inlet.begin_with_room()
             self._begin()
             return True
         self._wake.set()
@@ -321,7 +321,5 @@ class Recorder(Recording):
         if self._is_run or self.inlet.is_shut:
             self.inlet.shut()
             forget(self)
-        else:
-            self.inlet.capacity = 0  # the first one that comes begins
         if self._hooks.on_fork is not None:
             self._hooks.on_fork()
