@@ -8,7 +8,9 @@ import json
 import math
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from benchmarks.chain import plain
@@ -52,7 +54,15 @@ def own_figures(name: str) -> list[Figure]:
     return list(topic.topic(name).measure(SMALL))
 
 
-@pytest.mark.parametrize("name", topic.NAMES)
+LONG = {"telemetry", "soak"}  # a quarter of a minute each; `test_scalars` and `test_soak` have their parts
+
+
+def marked(names: Iterable[str]) -> list[Any]:
+    """Return the names of topics, those that take long for `make test-all` alone."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in names]
+
+
+@pytest.mark.parametrize("name", marked(topic.NAMES))
 def test_own_side_yields_figures(name: str) -> None:
     """Crucible's side of every topic runs and yields finite, positive figures.
 
@@ -67,7 +77,7 @@ def test_own_side_yields_figures(name: str) -> None:
             assert 0 < each.low <= each.median <= each.high
 
 
-@pytest.mark.parametrize("name", ["pipeline", "ir", "telemetry", "traces"])
+@pytest.mark.parametrize("name", marked(["pipeline", "ir", "telemetry", "traces"]))
 def test_peers_are_divided_by_figures_that_exist(name: str) -> None:
     """What a peer's figure is divided by is a figure that Crucible's side yields."""
     chosen = topic.topic(name)

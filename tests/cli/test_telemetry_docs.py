@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from crucible.store import EventRow, ExperimentInfo, Store, StoredEvent, open_store
 from crucible.store.owner import current_owner
 from crucible.telemetry.taking_in import row_of
@@ -99,6 +101,7 @@ def prepare() -> None:
     Path("wandb-run", "history.jsonl").write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.slow
 def test_every_command_prints_what_the_page_shows(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     """The commands of the page are run in its order; each prints exactly what stands below it."""
     monkeypatch.chdir(tmp_path)

@@ -78,8 +78,6 @@ def telemetry_export(
     anonymizer = _anonymizer(anonymize, key_file)
     with reading_store(store) as opened:
         found = recorded(opened, recording)
-        if points and anonymizer is not None:
-            anonymizer.learn(found.events())  # who was there is known from the events; series may name them
         made = found.export(format, output, points=points, anonymizer=anonymizer, **asked)
     if as_json:
         print_data({**_data(made), "what": "points" if points else "events"})

@@ -11,14 +11,15 @@ from typing import Any
 
 import msgspec
 
-from crucible.errors import ContractError, StoreError
+from crucible.errors import ContractError
 from crucible.ir import from_dict
-from crucible.store import Aggregate, EventQuery, ExperimentInfo, Points, SeriesSummary, Store, StoredEvent, open_store
+from crucible.store import Aggregate, EventQuery, ExperimentInfo, Points, SeriesSummary, Store, StoredEvent
 from crucible.telemetry.alerts import Alert, AlertRules
 from crucible.telemetry.anomalies import AnomalyConfig, AnomalyReport, find_anomalies
 from crucible.telemetry.anomalies import Point as Logged
 from crucible.telemetry.archive import write_archive, write_jsonl_archive
 from crucible.telemetry.exports import Anonymizer, Exported, Source, export_points, export_records
+from crucible.telemetry.finding import full_id, using
 from crucible.telemetry.known import refuse_unknown
 from crucible.telemetry.summary import MetricsSummary, metrics_of
 from crucible.telemetry.windows import Window, windows
@@ -49,8 +50,8 @@ class Recorded:
         Raises:
             StoreError: There is none, or more than one.
         """
-        with _using(store) as opened:
-            return Recorded(_full_id(opened, recording_id), store)
+        with using(store) as opened:
+            return Recorded(full_id(opened, recording_id), store)
 
     @property
     def info(self) -> ExperimentInfo:
@@ -175,7 +176,11 @@ class Recorded:
         return find_anomalies(self._items(), wanted)
 
     def alerts(self, rules: AlertRules) -> list[Alert]:
-        """Return the alerts that rules would have given while it was recorded."""
+        """Return the alerts that rules would have given while it was recorded, as far as what is kept of it tells.
+
+        Of a repeated step only the last value is kept, events that a sampler left out are gone, and numbers of one
+        moment come in the order of their series' names.
+        """
         return rules.replay(self._items())
 
     def _items(self) -> Iterator[StoredEvent | Logged]:
@@ -300,27 +305,5 @@ class Recorded:
 
     @contextlib.contextmanager
     def _using(self) -> Generator[Store]:
-        with _using(self._store) as store:
+        with using(self._store) as store:
             yield store
-
-
-@contextlib.contextmanager
-def _using(store: Store | str | Path | None) -> Generator[Store]:
-    if isinstance(store, Store):
-        yield store
-        return
-    with open_store(store, create=False) as opened:
-        yield opened
-
-
-def _full_id(store: Store, beginning: str) -> str:
-    """Return the id of the experiment or of the run that begins like this."""
-    try:
-        return store.telemetry.experiments.get(beginning).id
-    except StoreError as no_experiment:
-        try:
-            return store.runs.run(beginning).run_id
-        except StoreError as no_run:
-            if store.telemetry.event_counts(beginning) or store.telemetry.series(beginning):
-                return beginning  # what was recorded of an experiment that was removed with its data kept
-            raise StoreError(f"{no_experiment}; nor is there a run: {no_run}") from no_run

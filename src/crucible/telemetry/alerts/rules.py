@@ -80,7 +80,7 @@ class AlertRules(Model):
         return AlertStream(self.rules, handlers=handlers)
 
     def replay(self, items: Iterable[StoredEvent | Point], *, until_ns: int | None = None) -> list[Alert]:
-        """Return the alerts of a finished recording: exactly those that a stream would have given.
+        """Return the alerts of a finished recording: exactly those that a stream of the same items would have given.
 
         Args:
             items: Events and points, in the order in which they came.
