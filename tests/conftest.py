@@ -190,7 +190,7 @@ class PostgresServer:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """A running PostgreSQL; skips, saying why, where none can run, but fails where CRUCIBLE_REQUIRE_POSTGRES is set."""
     pytest.importorskip("psycopg")
     server = PostgresServer()
@@ -203,6 +203,12 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip(f"no PostgreSQL: {error}")
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_server: PostgresServer) -> PostgresServer:
+    """The running PostgreSQL, under the name that most tests have for it."""
+    return postgres_server
 
 
 @pytest.fixture(scope="session")

@@ -104,4 +104,6 @@ class Writer:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):  # what is broken cannot be closed; the first error is the one to tell
-                connection.dbapi_connection.close()  # the pool would try to undo something first, and complain aloud
+                with contextlib.suppress(Exception):
+                    connection.dbapi_connection.rollback()  # a statement that somebody holds keeps SQLite's lock else
+                connection.dbapi_connection.close()  # the pool would complain aloud of a server that is gone

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import operator
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -333,17 +331,9 @@ def sqlite() -> Iterator[Rows]:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Any]:
+def server(postgres_server: Any) -> Any:
     """A real PostgreSQL; skips, saying why, where none can run."""
-    path = Path(__file__).parents[2] / "store" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("store_conftest", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    running = module.postgres.__wrapped__()
-    yield next(running)
-    next(running, None)
+    return postgres_server
 
 
 @pytest.fixture(scope="module")
