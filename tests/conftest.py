@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from crucible import events
+from crucible.events.scope import current_frame
 
 # Before anything imports torch or transformers; subprocesses inherit it.
 os.environ.update({"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"})
@@ -251,11 +252,15 @@ def follow_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 
 @pytest.fixture(autouse=True)
 def quiet_bus() -> Iterator[None]:
-    """Leave no handler, and no count of a handler's errors, to the next test: the bus is one for the whole process."""
+    """Leave no handler, no count of a handler's errors and no scope to the next test: the bus is the process's."""
+    around = current_frame.get()
     yield
     for handler_id in {*events.attached(), *events.handler_errors()}:
         events.attach(handler_id, "*", lambda _event: None)  # forgets its errors
         events.detach(handler_id)
+    left_in = current_frame.get()
+    current_frame.set(around)
+    assert left_in.scope() == around.scope(), "the test did not leave the scope that it entered"
 
 
 @pytest.fixture(scope="session")

@@ -15,13 +15,13 @@ from benchmarks import soak
 
 
 def test_every_event_is_there_once(tmp_path: Path) -> None:
-    """Twenty seconds of two processes with four threads each leave every event in the store, once."""
-    plan = soak.Plan(seconds=20.0, rate=4_000.0)
+    """Four seconds of two processes with four threads each leave every event in the store, once."""
+    plan = soak.Plan(seconds=4.0, rate=4_000.0)
     found = soak.soak(tmp_path, plan)
     assert found.is_complete, soak.told(plan, found)
     assert found.emitted == found.found
     assert (found.missing, found.doubled, found.dropped) == (0, 0, 0)
-    assert found.emitted > 10_000
+    assert found.emitted > 2_000
     assert found.file_bytes > 0
 
 

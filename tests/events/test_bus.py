@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
@@ -271,4 +271,38 @@ def test_a_scope_is_entered_once_at_a_time() -> None:
         pass
     with scope:
         assert events.current_scope().run_id == "r"
+    assert events.current_scope() == events.Scope()
+
+
+def _elsewhere(work: Callable[[], None]) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_standing_scopes_that_ended_elsewhere_are_gone() -> None:
+    """Whichever ends first, and wherever: nobody stays in a scope that ended, nor in what was around it."""
+    outer = events.Standing(recording_id="outer")
+    outer.enter()
+    inner = events.Standing(recording_id="inner")
+    inner.enter()
+    _elsewhere(inner.leave)
+    assert events.current_scope().recording_id == "outer"
+    with events.span("x.work"):
+        assert events.current_scope().recording_id == "outer"
+    _elsewhere(outer.leave)
+    assert events.current_scope() == events.Scope()
+
+
+def test_standing_scopes_that_ended_elsewhere_do_not_pile_up() -> None:
+    """The next one stands in place of those that ended, so that a loop of them takes no memory."""
+    for _ in range(3):
+        standing = events.Standing(recording_id="one")
+        standing.enter()
+        outermost = standing.outer
+        _elsewhere(standing.leave)
+    assert outermost.outer is outermost
+    last = events.Standing(recording_id="last")
+    last.enter()
+    last.leave()
     assert events.current_scope() == events.Scope()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -53,6 +53,9 @@ class Frame:
 
     __slots__ = ("known", "outer")
 
+    keeps: ClassVar[bool] = True
+    """Whether its scope, once made, stays what it is."""
+
     def __init__(self, known: Scope | None) -> None:
         self.known = known
         self.outer: Frame = self
@@ -72,7 +75,9 @@ class Frame:
             unknown.append(frame)
             frame = frame.outer
         for frame in reversed(unknown):
-            known = frame.known = frame.inside(known)
+            known = frame.inside(known)
+            if frame.keeps:
+                frame.known = known
         return known
 
     def enter(self) -> None:
@@ -133,12 +138,22 @@ class Standing(Frame):
 
     __slots__ = ()
 
+    keeps: ClassVar[bool] = False  # once it was left it has none of its own, and what is around it may be left later
+
     def __init__(self, **changes: Any) -> None:
         super().__init__(msgspec.structs.replace(current_scope(), **changes))
 
+    def enter(self) -> None:
+        """Make this the innermost frame of the code that goes on, in place of those that were left elsewhere."""
+        around = current_frame.get()
+        while isinstance(around, Standing) and around.known is None:
+            around = around.outer
+        self.outer = around
+        current_frame.set(self)
+
     def leave(self) -> None:
         """Be no scope any more, wherever code still runs in it."""
-        self.known = self.outer.scope()
+        self.known = None
         frame = current_frame.get()
         if frame is self:
             current_frame.set(self.outer)

@@ -66,6 +66,7 @@ def strictly(text: str, *, is_open: bool) -> Samples:
         if is_open and kinds[family] != "gauge":
             is_quantile = kinds[family] == "summary" and match[1] == family
             assert samples[key] >= 0 or (is_quantile and math.isnan(samples[key])), line
+            assert samples[key].is_integer() or not (kinds[family] == "summary" and match[1].endswith("_count")), line
     return samples
 
 
@@ -297,6 +298,16 @@ def test_what_is_not_known_becomes_gauges() -> None:
         "crucible_rates_per_second[key=crucible_train.batch.stop]": 2.5,
         "crucible_deep_a_b_c": 1,
     }
+
+
+@pytest.mark.parametrize("count", [0.5, math.inf, math.nan, -1.0])
+def test_a_count_that_is_no_count_stays_out_of_openmetrics(count: float) -> None:
+    """The older format says what it was given; OpenMetrics takes whole numbers only, and keeps the rest of the page."""
+    page = Exposition()
+    page.add({"latency": {"count": count, "p50": 10.0}})
+    assert parsed(page).keys() >= {("crucible_request_latency_seconds_count", frozenset())}
+    assert "_count " not in page.text("openmetrics")
+    assert 'quantile="0.5"} 0.01' in page.text("openmetrics")
 
 
 def test_what_contains_itself_ends() -> None:

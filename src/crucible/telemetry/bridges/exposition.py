@@ -91,7 +91,8 @@ class Families:
 
         Args:
             format: `prometheus` is text format 0.0.4, `openmetrics` is OpenMetrics 1.0.0; see `MEDIA_TYPES`. The
-                latter knows negative values in gauges only, and no counter that is NaN: they are left out there.
+                latter knows negative values in gauges only, no counter that is NaN and no summary of half an
+                observation: they are left out there.
         """
         is_open = format == "openmetrics"
         names = self._names()
@@ -183,9 +184,11 @@ def _lines(name: str, family: _Family, *, is_open: bool) -> Iterator[str]:
 
 
 def _is_open_metric(kind: Kind, suffix: str, value: float) -> bool:
-    """Return whether OpenMetrics allows a value: none that is negative but in a gauge, and no count that is NaN."""
+    """Return whether OpenMetrics allows a value: none below 0 but in a gauge, no count that is NaN or broken."""
     if kind == "gauge":
         return True
+    if suffix == "_count" and not value.is_integer():  # NaN and infinities are no integers either
+        return False
     return value >= 0 or (not suffix and kind == "summary" and math.isnan(value))
 
 
