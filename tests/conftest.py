@@ -134,7 +134,9 @@ class PostgresServer:
             time.sleep(0.05)
 
     def database(self) -> str:
-        """Make a fresh database and return its URL."""
+        """Make a fresh database and return its URL; the server is started again where a test left it halted."""
+        if self.process is None or self.process.poll() is not None:
+            self.run()
         self.count += 1
         name = f"test_{self.count}"
         self.execute(f"CREATE DATABASE {name}")
@@ -261,6 +263,50 @@ def quiet_bus() -> Iterator[None]:
     left_in = current_frame.get()
     current_frame.set(around)
     assert left_in.scope() == around.scope(), "the test did not leave the scope that it entered"
+
+
+@pytest.fixture(scope="session")
+def command_line() -> Callable[[list[str], dict[str, str]], subprocess.CompletedProcess[str]]:
+    """Return what carries out a command line in this process, by the entry point of the installed program.
+
+    It takes the command's words, of which the first is the program, and what is changed in the environment. A process
+    of its own takes seconds to import what is here already.
+    """
+    return _carried_out
+
+
+def _carried_out(command: list[str], changed: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
+    code: object = 0
+    with _as_in_a_shell(command, changed), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            from crucible.cli import main
+
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    texts: list[str] = []
+    for stream in (out, err):
+        stream.seek(0)
+        stream.reconfigure(newline=None)  # lines end as `subprocess` gives them
+        texts.append(stream.read())
+    return subprocess.CompletedProcess(command, 0 if code is None else int(str(code)), *texts)
+
+
+@contextlib.contextmanager
+def _as_in_a_shell(command: list[str], changed: dict[str, str]) -> Iterator[None]:
+    """Give the program its arguments, its environment and no input, and take back what it changes for itself."""
+    before, on_interrupt = dict(os.environ), signal.getsignal(signal.SIGINT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", command)
+        patch.setattr(sys, "stdin", io.StringIO())
+        os.environ.update(changed)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            signal.signal(signal.SIGINT, on_interrupt)
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,19 @@
-"""Whole experiments in processes of their own, on a real base model that is small enough to train in seconds."""
+"""Whole experiments by the command line, on a real base model that is small enough to train in seconds."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+CommandLine = Callable[[list[str], dict[str, str]], subprocess.CompletedProcess[str]]
 
 PROGRAM = Path(sys.executable).with_name("crucible")
 
@@ -17,10 +21,11 @@ PROGRAM = Path(sys.executable).with_name("crucible")
 class Place:
     """A folder in which a user works: a document, a store, and the command line."""
 
-    def __init__(self, folder: Path, base: Path) -> None:
+    def __init__(self, folder: Path, base: Path, command_line: CommandLine) -> None:
         self.folder = folder
         self.base = base
         self.environment = {**os.environ, "COLUMNS": "100"}
+        self._command_line = command_line
 
     def write(self, name: str = "e.yaml", *, steps: int = 24, **changes: Any) -> Path:
         """Write a document that trains on tickets; `changes` replace its top-level parts."""
@@ -74,10 +79,16 @@ class Place:
         )
 
     def crucible(self, *arguments: str, code: int = 0, **options: Any) -> tuple[str, str]:
-        """Run `crucible …` to its end and return what it printed."""
-        process = self.start(*arguments, **options)
-        out, err = process.communicate(timeout=500)
-        assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+        """Run `crucible …` to its end and return what it printed; in this process, where no option is for another."""
+        if options:
+            process = self.start(*arguments, **options)
+            out, err = process.communicate(timeout=500)
+            ended = process.returncode
+        else:
+            with contextlib.chdir(self.folder):
+                done = self._command_line([str(PROGRAM), *arguments], self.environment)
+            ended, out, err = done.returncode, done.stdout, done.stderr
+        assert ended == code, f"exit {ended}\n{out}\n{err}"
         assert "Traceback" not in err
         return out, err
 
@@ -104,6 +115,6 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, base: Path) -> Place:
+def place(tmp_path: Path, base: Path, command_line: CommandLine) -> Place:
     """An empty folder to work in."""
-    return Place(tmp_path, base)
+    return Place(tmp_path, base, command_line)

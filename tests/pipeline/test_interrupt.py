@@ -15,8 +15,12 @@ PROGRAM = """
     from crucible.ir import BackendRef, Experiment, StageDef
     from crucible.pipeline import Registry, Runner, calling, check_cancelled, stage
 
+    def print(*words):  # whole lines: two threads print at once
+        sys.stdout.write(" ".join(map(str, words)) + "\\n")
+        sys.stdout.flush()
+
     def ready():
-        print("ready", flush=True)
+        print("ready")
 
     @stage("checks")
     def checks(context, options):
@@ -40,7 +44,7 @@ PROGRAM = """
         end = time.monotonic() + 2
         while time.monotonic() < end:
             time.sleep(0.01)
-        print("step done", flush=True)
+        print("step done")
 
     @stage("slow")
     def slow(context, options):
@@ -64,8 +68,8 @@ PROGRAM = """
     class Told:
         def run_started(self, run): pass
         def stage_started(self, run_id, record): pass
-        def stage_finished(self, run_id, record, delta): print(record.name, record.status, record.reason, flush=True)
-        def run_finished(self, run_id, status, failure): print("run", status, flush=True)
+        def stage_finished(self, run_id, record, delta): print(record.name, record.status, record.reason)
+        def run_finished(self, run_id, status, failure): print("run", status)
 
     RETRY = {"attempts": 2, "wait_initial_s": 600.0, "wait_max_s": 600.0}
     ENTRIES = {
