@@ -33,17 +33,17 @@ def test_import_works_without_the_extra_and_calls_name_it(missing: str) -> None:
     assert all("pip install 'crucible-ml[stats]'" in line for line in lines)
 
 
-def test_correction_names_the_extra_without_statsmodels() -> None:
-    """Only corrections need statsmodels."""
+def test_groups_name_the_extra_without_statsmodels() -> None:
+    """Comparisons of several groups need statsmodels; two columns do not, and corrections need nothing at all."""
     done = _run(
         "import sys; sys.modules['statsmodels'] = None\n"
         "from crucible import stats\n"
-        "stats.wilson(1, 2)\n"
-        "try: stats.correct([.1, .2])\n"
+        "stats.wilson(1, 2); stats.compare([1, 2, 3], [2, 4, 3]); stats.correct([.1, .2])\n"
+        "try: stats.compare_groups({'a': [1, 2], 'b': [2, 4], 'c': [3, 5]})\n"
         "except ImportError as error: print(error)\n"
     )
     assert done.stderr == ""
-    assert "crucible.stats.correct needs the extra 'stats': pip install 'crucible-ml[stats]'" in done.stdout
+    assert "needs the extra 'stats': pip install 'crucible-ml[stats]'" in done.stdout
 
 
 def test_nothing_heavy_is_imported() -> None:

@@ -23,10 +23,10 @@ def test_zeros_and_ones_go_to_fisher() -> None:
 
 def test_other_scores_go_to_welch() -> None:
     """Sizes may differ, variances too."""
-    result = stats.compare([1.0, 2.0, 3.0], [2.0, 4.0, 9.0, 5.0])
+    result = stats.compare([1.0, 2.0, 3.0, 2.5, 1.5], [2.0, 4.0, 9.0, 5.0, 3.0, 8.0])
     assert result.name == "welch"
     assert result.df is not None
-    assert 2.0 < result.df < 5.0
+    assert 4.0 < result.df < 9.0
     assert result.effect.name == "hedges_g"
 
 
@@ -80,3 +80,63 @@ def test_a_paired_test_is_refused_with_the_way_out() -> None:
     """McNemar needs pairs: the message names compare_paired."""
     with pytest.raises(StatsError, match=r"use compare_paired\(\)"):
         stats.compare([0, 1], [1, 1], test="mcnemar")
+
+
+def test_few_scores_against_more_are_compared_with_care() -> None:
+    """By the rule with the degrees of freedom of the smaller column; not of equal sizes, nor where Welch is forced."""
+    few, many = [1.0, 2.0, 4.0], [2.0, 4.0, 9.0, 5.0]
+    careful, forced = stats.compare(few, many), stats.compare(few, many, test="welch")
+    assert (careful.name, careful.df) == ("welch", 2.0)
+    assert "the degrees of freedom of the smaller column" in careful.method
+    assert careful.statistic == forced.statistic
+    assert forced.df is not None
+    assert forced.df > 2.0
+    assert careful.p > forced.p
+    assert "Welch-Satterthwaite" in stats.compare(few, many[:3]).method
+
+
+def test_checks_are_shown_on_request_and_choose_nothing() -> None:
+    """The same numbers with and without; none for right and wrong."""
+    x, y = [1.0, 2.0, 4.0, 3.0, 2.0, 5.0, 3.5, 2.5], [2.0, 4.0, 9.0, 5.0, 30.0, 2.0, 7.0, 1.0]
+    plain, shown = stats.compare(x, y), stats.compare(x, y, checks=True)
+    assert plain.checks == ()
+    assert [check.name for check in shown.checks] == ["shapiro_wilk", "anderson_darling"] * 2 + ["levene"]
+    assert (plain.p, plain.name, plain.wording) == (shown.p, shown.name, shown.wording)
+    pairs = stats.compare_paired(x, y, checks=True)
+    assert [check.name for check in pairs.checks] == ["shapiro_wilk", "anderson_darling"]
+    assert "Shapiro-Wilk on differences (8 scores): W = " in pairs.checks[0].wording
+    assert stats.compare([0, 1, 1], [1, 1, 0], checks=True).checks == ()
+    assert stats.TestResult.from_dict(shown.to_dict()) == shown
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("permutation", "permutation_independent"),
+        ("proportions_ztest", "two_proportion_z"),
+        ("fisher_exact", "fisher"),
+        ("student", "student"),
+        ("ttest", "welch"),
+        ("mann-whitney u", "mannwhitney"),
+        ("bootstrap", "bootstrap_independent"),
+    ],
+)
+def test_every_test_can_be_forced(word: str, name: str) -> None:
+    """By any of its names."""
+    x, y = [0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1, 0], [1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 0, 1]
+    found = stats.compare(x, y, test=word)
+    assert found.name == name
+    assert found.difference == pytest.approx(0.25)
+
+
+def test_proportions_need_zeros_and_ones() -> None:
+    """The z-test of anything else is refused."""
+    with pytest.raises(StatsError, match="needs scores that are all 0 or 1"):
+        stats.compare([0, 0.5], [1, 1], test="two_proportion_z")
+
+
+def test_fishers_attainable_size() -> None:
+    """R: with margins 4, 4 and 4, 4 only the two extreme tables have p < .05, each with probability 1 / 70."""
+    found = stats.compare([1, 1, 1, 0], [0, 0, 0, 1])
+    assert found.attainable == pytest.approx(2 / 70, rel=1e-12)
+    assert found.p == pytest.approx(34 / 70, rel=1e-12)

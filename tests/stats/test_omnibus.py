@@ -40,7 +40,7 @@ class TestValues:
         """R: summary(aov(weight ~ group, PlantGrowth)): F(2, 27) = 4.846, p = 0.0159."""
         found = omnibus_test(PLANTS, "anova")
         expected = scipy_stats.f_oneway(*PLANTS.values())
-        assert (found.statistic, found.p) == (expected.statistic, expected.pvalue)
+        assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-12)
         assert (round(found.statistic, 3), round(found.p, 4), found.df, found.df_within) == (4.846, 0.0159, 2, 27)
         assert (found.n, found.groups, found.name) == (30, ("ctrl", "trt1", "trt2"), "anova")
 
@@ -48,10 +48,30 @@ class TestValues:
         """R: oneway.test(weight ~ group, PlantGrowth): F = 5.181, denom df = 17.128, p = 0.01739."""
         found = omnibus_test(PLANTS, "welch_anova")
         expected = anova_oneway(list(PLANTS.values()), use_var="unequal", welch_correction=True)
-        assert (found.statistic, found.p) == (expected.statistic, expected.pvalue)
+        assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-12)
         assert found.df_within is not None
         assert (round(found.statistic, 3), round(found.df_within, 3), round(found.p, 5)) == (5.181, 17.128, 0.01739)
         assert "statsmodels" in found.versions
+
+    def test_brown_forsythe(self) -> None:
+        """`anova_oneway(use_var="bf")` of statsmodels, and Welch's t with two groups; chosen where groups are small."""
+        small = {label: column[:6] for label, column in PLANTS.items()}
+        found = omnibus_test(small)
+        expected = anova_oneway(list(small.values()), use_var="bf")
+        assert found.name == "brown_forsythe"
+        assert "the smallest group has 6 scores, and Welch's analysis of variance of 3 groups needs 7" in found.method
+        assert (found.statistic, found.p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-12)
+        assert omnibus_test({label: column[:7] for label, column in PLANTS.items()}).name == "welch_anova"
+        assert (found.df, found.df_within) == pytest.approx(expected.df, rel=1e-12)
+        uneven = {label: column[: 3 + i] for i, (label, column) in enumerate(PLANTS.items())}
+        careful = omnibus_test(uneven)
+        assert careful.statistic == pytest.approx(anova_oneway(list(uneven.values()), use_var="bf").statistic)
+        assert careful.df_within == 2.0
+        assert "those of the smallest group, which has few scores" in careful.method
+        pair = {label: PLANTS[label] for label in ("ctrl", "trt1")}
+        t = scipy_stats.ttest_ind(*pair.values(), equal_var=False)
+        two = omnibus_test(pair, "brown_forsythe")
+        assert (two.statistic, two.p) == pytest.approx((t.statistic**2, t.pvalue), rel=1e-9)
 
     def test_kruskal(self) -> None:
         """R: kruskal.test(weight ~ group, PlantGrowth): chi squared = 7.9882, df = 2, p = 0.01842."""
@@ -118,6 +138,11 @@ class TestRule:
             ),
             ({"a": [1, 1], "b": [3, 3]}, "anova", False, DegenerateSample, "no group varies"),
             ({"a": [1, 1], "b": [3, 4]}, "welch_anova", False, DegenerateSample, "a group does not vary"),
+            ({"a": [1, 1], "b": [3, 3]}, "brown_forsythe", False, DegenerateSample, "no group varies"),
+            ({"a": [1, 2], "b": [3, 4]}, "cochran_q", False, StatsError, "not for groups of different items"),
+            ({"a": [1, 0], "b": [0, 1]}, "cochran_q", True, StatsError, "2 groups; Cochran's Q needs 3"),
+            ({"a": [1, 2], "b": [1, 2], "c": [1, 1]}, "cochran_q", True, StatsError, "all 0 or 1; use friedman"),
+            ({"a": [1, 0], "b": [1, 0], "c": [1, 0]}, "cochran_q", True, DegenerateSample, "all groups agree"),
             ({"a": [2, 2], "b": [2, 2]}, "kruskal", False, DegenerateSample, "all 4 scores are 2"),
             ({"a": [0, 0], "b": [0, 0]}, "auto", False, DegenerateSample, "all 4 scores are 0"),
             ({"a": [1, 2], "b": [1, 2], "c": [1, 2]}, "friedman", True, DegenerateSample, "all groups agree"),
@@ -168,12 +193,10 @@ class TestEffects:
         tails = [float(scipy_stats.ncf.cdf(found.statistic, 2, 27, nc)) for nc in noncentralities]
         assert tails == pytest.approx([(1 + level) / 2, (1 - level) / 2], abs=1e-6)
 
-    def test_limits_of_nothing_are_zero(self) -> None:
-        """Groups that differ less than chance would make them: eta squared begins at 0, omega squared is below it."""
+    def test_groups_that_differ_less_than_by_chance_have_no_interval(self) -> None:
+        """Both limits would be 0, a width that no sample earns; omega squared is below 0."""
         squares = SumsOfSquares(between=0.001, within=50.0, groups=3, n=30)
-        interval = eta_squared(squares, level=0.95).interval
-        assert interval is not None
-        assert interval.low == interval.high == 0.0
+        assert eta_squared(squares, level=0.95).interval is None
         assert omega_squared(squares).value < 0.0
 
     def test_an_interval_that_cannot_be_had_is_left_out(self) -> None:

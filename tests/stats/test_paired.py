@@ -149,3 +149,38 @@ def test_forced_on_equal_columns_the_rule_answers(test: str) -> None:
         forced, free = stats.compare_paired(column, column, test=test), stats.compare_paired(column, column)
         assert (forced.name, forced.p, forced.interval) == (name, 1.0, free.interval)
         assert f"in place of the {'paired' if test == 'ttest' else 'paired bootstrap'}" in forced.method
+
+
+@pytest.mark.parametrize("test", ["permutation", "sign", "wilcoxon", "mcnemar_midp", "ttest", "bootstrap", "mcnemar"])
+def test_every_test_can_be_forced(test: str) -> None:
+    """On zeros and ones, where all of them apply; the difference is the same."""
+    x, y = [0, 0, 1, 0, 1, 0, 1, 0, 0, 1], [1, 0, 1, 1, 1, 1, 0, 1, 0, 1]
+    found = stats.compare_paired(x, y, test=test)
+    assert found.name == {"ttest": "paired_ttest"}.get(test, test)
+    assert found.difference == pytest.approx(0.3)
+    assert 0.0 < found.p <= 1.0
+
+
+def test_the_sign_test_counts_signs() -> None:
+    """Not sizes: 7 of 8 pairs that differ rise, p = 2 * 9 / 256; ties are counted and left out."""
+    x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+    y = [1.1, 2.1, 3.1, 4.1, 5.1, 6.1, 7.1, 0.0, 9.0]
+    found = stats.compare_paired(x, y, test="sign")
+    assert (found.statistic, found.p, found.difference < 0) == (7.0, pytest.approx(18 / 256), True)
+    assert found.counts == {"pairs": 9, "ties": 1, "rising": 7, "falling": 1}
+    assert found.effect.value == pytest.approx(6 / 9)
+    assert found.attainable == pytest.approx(2 / 256)  # none or all of 8 rise
+    with pytest.raises(DegenerateSample, match="up to rounding"):
+        stats.compare_paired([0.1 + 0.2, 0.5], [0.3, 0.5], test="sign")
+
+
+def test_mid_p_is_between_half_the_exact_p_and_the_exact_p() -> None:
+    """It says that it is no strict bound, and has no attainable size; the exact test has one."""
+    exact, mid = stats.mcnemar(3, 11, 50), stats.mcnemar(3, 11, 50, mid_p=True)
+    assert exact.p / 2 < mid.p < exact.p
+    assert mid.name == "mcnemar_midp"
+    assert mid.attainable is None
+    assert "nearly and not strictly" in mid.assumptions[-1]
+    assert exact.attainable == pytest.approx(2 * (1 + 14 + 91) / 2**14)  # at most 2 of 14
+    assert stats.mcnemar(0, 0, 9, mid_p=True).p == 1.0
+    assert stats.mcnemar(0, 0, 9).attainable == 0.0

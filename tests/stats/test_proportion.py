@@ -44,6 +44,18 @@ def test_clopper_pearson_is_wider_than_wilson() -> None:
     assert exact.low < score.low < score.high < exact.high
 
 
+def test_jeffreys_lies_inside_the_exact_interval_and_keeps_a_width() -> None:
+    """Shorter than Clopper and Pearson's at both ends, and not of width 0 where every trial succeeds."""
+    exact, found = stats.clopper_pearson(7, 20), stats.jeffreys(7, 20)
+    assert exact.low < found.low < 7 / 20 < found.high < exact.high
+    every = stats.jeffreys(20, 20)
+    assert 0.8 < every.low < every.high == 1.0
+    with pytest.raises(TooFewSamples):
+        stats.jeffreys(0, 0)
+    with pytest.raises(StatsError, match="expected 0 <= successes <= trials"):
+        stats.jeffreys(6, 5)
+
+
 def test_tango_at_the_edges() -> None:
     """All pairs won by one side ends at 1; the other end is below it and moves with n."""
     won = stats.tango_difference(0, 10, 10)

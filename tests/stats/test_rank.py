@@ -39,11 +39,22 @@ class TestWilcoxon:
         assert found.counts == {"pairs": 6, "ties": 1}
 
     def test_large_samples(self) -> None:
-        """Beyond the exact distribution too, scipy's value."""
-        base = [float((i * 7919) % 101) for i in range(80)]
+        """Beyond 100 pairs that differ the normal approximation, scipy's value, and `method` says so."""
+        base = [float((i * 7919) % 101) for i in range(130)]
         tuned = [x + ((i * 31) % 17) - 7 for i, x in enumerate(base)]
         expected = scipy_stats.wilcoxon([y - x for x, y in zip(base, tuned, strict=True)])
-        assert stats.compare_paired(base, tuned, test="wilcoxon").p == pytest.approx(expected.pvalue, rel=1e-12)
+        found = stats.compare_paired(base, tuned, test="wilcoxon")
+        assert found.p == pytest.approx(expected.pvalue, rel=1e-12)
+        assert ("normal approximation" in found.method, found.attainable) == (True, None)
+
+    def test_which_p_value_it_is_stands_in_method(self) -> None:
+        """Exact with and without ties; the size that it attains is at most alpha."""
+        plain = stats.compare_paired(BEFORE, AFTER, test="wilcoxon")
+        tied = stats.compare_paired([1, 2, 3, 4], [2, 3, 3, 6], test="wilcoxon")
+        assert "the smaller sum of ranks; exact p-value)" in plain.method
+        assert "exact p-value, counting all signs of 3 tied ranks" in tied.method
+        assert plain.attainable == pytest.approx(2 * 10 / 512)  # V <= 5 in 10 of 512 sign patterns of 9 ranks
+        assert tied.attainable == 0.0
 
     def test_no_difference_at_all_gives_way(self) -> None:
         """As for every test that needs spread: a result, with the reason; constant differences are refused."""
@@ -77,7 +88,10 @@ class TestMannWhitney:
             return
         wins = sum((b > a) - (b < a) for a in x for b in y)
         assert found.effect.value == pytest.approx(wins / (len(x) * len(y)), abs=1e-12)
-        assert found.p == min(1.0, scipy_stats.mannwhitneyu(y, x).pvalue)
+        assert 0.0 < found.p <= 1.0
+        assert "exact p-value" in found.method
+        assert found.attainable is not None
+        assert found.attainable <= 0.05
 
 
 class TestStudent:

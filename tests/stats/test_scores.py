@@ -10,7 +10,7 @@ import pytest
 
 from crucible.errors import StatsError, StoreError
 from crucible.ir import Failed, Outcome, Scored, Skipped
-from crucible.stats.scores import FailurePolicy, outcomes_of, read_items
+from crucible.stats.scores import FailurePolicy, failed_repeats, outcomes_of, read_items
 from crucible.stats.sides import pair_scores, unpaired_scores, values_of
 
 NAMES = ("base", "tuned")
@@ -154,3 +154,27 @@ def test_sides_of_different_items_keep_what_each_has(sides: tuple[dict[str, Outc
     assert kept.counts == pair_scores(*sides, FailurePolicy.EXCLUDE, NAMES).counts
     with pytest.raises(StatsError, match="1 items of base failed"):
         values_of(sides[0], FailurePolicy.ABORT, "base")
+
+
+def test_repeats_count_once_with_their_mean(tmp_path: Path) -> None:
+    """An item that was measured several times is one item; a failed repeat is out, a zero, or its failure."""
+    failed = {"kind": "failed", "error": "no answer"}
+    rows = [
+        {"id": "a", "repeat": 0, "scores": {"f1": {"kind": "scored", "value": 1.0}}},
+        {"id": "a", "repeat": 1, "scores": {"f1": failed}},
+        {"id": "a", "repeat": 2, "scores": {"f1": {"kind": "scored", "value": 0.5}}},
+        {"id": "b", "repeat": 0, "scores": {"f1": failed}},
+        {"id": "b", "repeat": 1, "scores": {"f1": failed}},
+    ]
+    path = tmp_path / "repeated.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    items = read_items(path)
+    assert list(items) == ["a", "b"]
+    assert failed_repeats(items, "f1") == 1
+    for policy, expected in ((FailurePolicy.EXCLUDE, 0.75), (FailurePolicy.ZERO, 0.5)):
+        outcomes = outcomes_of(items, "f1", "base", policy)
+        assert outcomes == {"a": Scored(expected), "b": Failed("no answer")}
+    assert outcomes_of(items, "f1", "base", FailurePolicy.ABORT)["a"] == Failed("no answer")
+    path.write_text("".join(json.dumps(row) + "\n" for row in (*rows, rows[2])))
+    with pytest.raises(StoreError, match="comes a second time"):
+        read_items(path)

@@ -11,9 +11,11 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; Ctrl-C while it is still being imported ends as quietly as later."""
     try:
-        from crucible.cli.app import run_app
-
-        run_app()
+        if sys.argv[1:2] == ["compare"]:  # to a verdict in a second: it needs none of what all commands import
+            from crucible.cli.compare_app import run_compare as run
+        else:
+            from crucible.cli.app import run_app as run
+        run()
     except KeyboardInterrupt:
         sys.stderr.write("crucible: interrupted\n")
         sys.exit(130)

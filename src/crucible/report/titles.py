@@ -18,7 +18,10 @@ _EFFECTS = {
     "cohens_dz": "Cohen's dz",
     "cohens_g": "Cohen's g",
     "cohens_h": "Cohen's h",
+    "glass_delta": "Glass' delta",
     "hedges_g": "Hedges' g",
+    "hodges_lehmann": "Hodges-Lehmann shift",
+    "mean_rank_difference": "difference of mean ranks",
 }
 
 

@@ -6,26 +6,50 @@ A test that does not apply is a value that says why, beside those that do; nothi
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from crucible.errors import DegenerateSample, StatsError
 from crucible.stats.bootstrap import bootstrap_independent, bootstrap_paired
 from crucible.stats.effect_named import effect_named
-from crucible.stats.independent import INDEPENDENT_TESTS, compare
+from crucible.stats.independent import INDEPENDENT_MEANING, INDEPENDENT_TESTS, compare
 from crucible.stats.names import TEST_TITLES
-from crucible.stats.omnibus import OMNIBUS_TESTS, VARIANCE_EFFECTS
+from crucible.stats.omnibus import OMNIBUS_TESTS, PAIRED_OMNIBUS, VARIANCE_EFFECTS
 from crucible.stats.pair_by_groups import pair_by_groups
 from crucible.stats.paired import NEED_SPREAD, PAIRED_TESTS, compare_paired
+from crucible.stats.permutation import permutation_independent, permutation_paired
+from crucible.stats.posthoc import PAIRED_POSTHOC, POSTHOC_TESTS, posthoc_pair
 from crucible.stats.result import TestResult
 from crucible.stats.sample import independent_columns
 from crucible.stats.sides import SideScores
 
-__all__ = ["PAIR_TESTS", "NotTested", "Plan", "Sides", "contrast", "untested"]
+if TYPE_CHECKING:
+    from crucible.stats.sample import FloatArray
+
+__all__ = ["PAIR_TESTS", "AllGroups", "NotTested", "Plan", "Sides", "contrast", "untested"]
 
 _PAIRED_MEANING = {"ttest": "paired_ttest"}
-_INDEPENDENT_MEANING = {"ttest": "welch", "bootstrap": "bootstrap_independent"}
+_DRAWN: Mapping[str, Callable[..., TestResult]] = {
+    "bootstrap": bootstrap_paired,
+    "bootstrap_independent": bootstrap_independent,
+    "permutation": permutation_paired,
+    "permutation_independent": permutation_independent,
+}
+_EFFECTS_AS = {
+    "permutation": "bootstrap",
+    "permutation_independent": "bootstrap_independent",
+    "mcnemar_midp": "mcnemar",
+    "two_proportion_z": "fisher",
+    "tukey": "student",
+    "games_howell": "welch",
+    "dunn": "mannwhitney",
+    "nemenyi": "wilcoxon",
+    "brown_forsythe": "welch_anova",
+}
+"""Whose effect sizes go with a test, where they are those of another one."""
+
 PAIR_TESTS = tuple(dict.fromkeys((*PAIRED_TESTS, "ttest", *INDEPENDENT_TESTS)))
 """Canonical names of the tests that compare two columns."""
 
@@ -38,9 +62,10 @@ class Plan(msgspec.Struct, frozen=True):
         alpha: Type-I error rate.
         correction: Name of the correction; it acts where there are several contrasts.
         level: Level of the intervals.
-        resamples: Of a bootstrap, at least 100.
-        seed: Of a bootstrap.
+        resamples: Of a bootstrap or a permutation test, at least 100.
+        seed: Of a bootstrap or a permutation test.
         effect: Name of the effect size that is asked for; None: the one that goes with the test.
+        checks: Whether checks of assumptions are shown beside the results; they choose nothing.
     """
 
     tests: tuple[str, ...] = ("auto",)
@@ -50,6 +75,22 @@ class Plan(msgspec.Struct, frozen=True):
     resamples: int = 10_000
     seed: int = 0
     effect: str | None = None
+    checks: bool = False
+
+
+class AllGroups(msgspec.Struct, frozen=True):
+    """All groups that a pair is one of, for tests of pairs that look at all of them.
+
+    Args:
+        scores: Of each group, by label.
+        complete: The same of the items that all groups have a score for, in one order; None where the groups are not of
+            the same items.
+        why: Why such a test is made.
+    """
+
+    scores: Mapping[str, FloatArray]
+    complete: Mapping[str, FloatArray] | None
+    why: str
 
 
 class NotTested(msgspec.Struct, frozen=True):
@@ -93,15 +134,20 @@ class Sides(msgspec.Struct, frozen=True):
         return len(self.scores.baseline) + (0 if self.paired else len(self.scores.treatment))
 
 
-def contrast(sides: Sides, plan: Plan) -> list[TestResult | NotTested]:
+def contrast(sides: Sides, plan: Plan, groups: AllGroups | None = None) -> list[TestResult | NotTested]:
     """Return what each test of the plan says about two columns, in the plan's order.
 
     A test of all groups at once is made where these two are all groups there are; see `pair_by_groups`.
+
+    Args:
+        sides: The two columns.
+        plan: How to compare, in canonical words.
+        groups: All groups that these are two of; None: there are no others.
     """
     results: list[TestResult | NotTested] = []
     for test in plan.tests:
         try:
-            result = _finite(_test(test, sides, plan, is_first=not results))
+            result = _finite(_test(test, sides, plan, groups, is_first=not results))
         except StatsError as error:
             results.append(NotTested(test, str(error)))
             continue
@@ -116,34 +162,50 @@ def untested(plan: Plan, reason: str) -> list[TestResult | NotTested]:
     return [NotTested(test, reason) for test in plan.tests]
 
 
-def _test(test: str, sides: Sides, plan: Plan, *, is_first: bool) -> TestResult:
+def _test(test: str, sides: Sides, plan: Plan, groups: AllGroups | None, *, is_first: bool) -> TestResult:
     base, treated = sides.scores.baseline, sides.scores.treatment
     rates = {"alpha": plan.alpha, "level": plan.level}
     draws = {"resamples": plan.resamples, "seed": plan.seed}
-    name = (_PAIRED_MEANING if sides.paired else _INDEPENDENT_MEANING).get(test, test)
+    name = (_PAIRED_MEANING if sides.paired else INDEPENDENT_MEANING).get(test, test)
+    if name in POSTHOC_TESTS:
+        return _posthoc(name, sides, plan, groups)
     if name in OMNIBUS_TESTS:
         return _of_groups(name, sides, plan)
     if not sides.paired and name in INDEPENDENT_TESTS:
         x, y = list(base.values()), list(treated.values())
-        if name == "bootstrap_independent":
-            return bootstrap_independent(x, y, **rates, **draws)
-        return compare(x, y, test=name, is_share=sides.is_share, **rates)
+        if name in _DRAWN:
+            return _DRAWN[name](x, y, **rates, **draws)
+        return compare(x, y, test=name, is_share=sides.is_share, checks=plan.checks, **rates)
     if name not in PAIRED_TESTS:
         raise StatsError(f"not applicable: {TEST_TITLES[name]} is for different items, both columns are of the same")
     if not sides.paired:
         base, treated = _by_position(sides, name)
     if name in NEED_SPREAD and base == treated and (not is_first or not sides.paired):
         raise DegenerateSample("all differences are 0: there is nothing to test")
-    if name == "bootstrap" and base != treated:
-        return bootstrap_paired(base, treated, **rates, **draws)
-    return compare_paired(base, treated, test=name, is_share=sides.is_share, **rates)
+    if name in _DRAWN and base != treated:
+        return _DRAWN[name](base, treated, **rates, **draws)
+    return compare_paired(base, treated, test=name, is_share=sides.is_share, checks=plan.checks, **rates)
+
+
+def _posthoc(name: str, sides: Sides, plan: Plan, groups: AllGroups | None) -> TestResult:
+    is_for_pairs = name in PAIRED_POSTHOC
+    scores: Mapping[str, FloatArray] | None = {}
+    if groups is not None:
+        scores = groups.complete if is_for_pairs else groups.scores
+    if scores is None or (sides.paired and not is_for_pairs):
+        kind = "the same items in every group" if is_for_pairs else "different items, and the groups are of the same"
+        raise StatsError(f"not applicable: {TEST_TITLES[name]} is for {kind}")
+    if len(scores) < 3:
+        raise StatsError(f"not applicable: 2 groups; {TEST_TITLES[name]} needs 3")
+    pair, why = (sides.baseline, sides.treatment), groups.why if groups else ""
+    return posthoc_pair(name, scores, pair, why=why, alpha=plan.alpha, level=plan.level)
 
 
 def _of_groups(name: str, sides: Sides, plan: Plan) -> TestResult:
     if sides.paired:
         raise StatsError(f"not applicable: {TEST_TITLES[name]} does not compare two columns of the same items")
-    if name == "friedman":
-        raise StatsError("not applicable: 2 groups; Friedman's test needs 3, a paired test compares 2")
+    if name in PAIRED_OMNIBUS:
+        raise StatsError(f"not applicable: 2 groups; the {TEST_TITLES[name]} needs 3, a paired test compares 2")
     columns = independent_columns(list(sides.scores.baseline.values()), list(sides.scores.treatment.values()))
     return pair_by_groups(name, columns, effect=plan.effect, alpha=plan.alpha, level=plan.level)
 
@@ -177,7 +239,7 @@ def _with_effect(result: TestResult, sides: Sides, plan: Plan) -> TestResult:
     if asked is None or asked in VARIANCE_EFFECTS or asked == result.effect.name:
         return result
     try:
-        effect = effect_named(asked, result.name, sides.scores, level=plan.level)
+        effect = effect_named(asked, _EFFECTS_AS.get(result.name, result.name), sides.scores, level=plan.level)
     except StatsError as error:
         method = f"{result.method}; {asked} was asked for and is not given: {error}"
         return msgspec.structs.replace(result, method=method)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from crucible.errors import DegenerateSample
 from crucible.ir import Interval
 from crucible.stats.proportion import clopper_pearson
 from crucible.stats.result import Effect
@@ -21,6 +22,7 @@ __all__ = [
     "cohens_dz",
     "cohens_g",
     "cohens_h",
+    "glass_delta",
     "hedges_g",
     "noncentrality_limits",
     "pooled_cohens_d",
@@ -146,6 +148,34 @@ def pooled_hedges_g(baseline: Moments, treatment: Moments, *, level: float) -> E
     return _standardised(baseline, treatment, _pooled(baseline, treatment), level, is_corrected=True)
 
 
+def glass_delta(baseline: Moments, treatment: Moments, *, level: float) -> Effect:
+    """Return Glass' delta: the difference of means in units of the baseline's standard deviation.
+
+    It fits a treatment that changes the spread, too: the reference is how the baseline varies.
+
+    Args:
+        baseline: Of the baseline's scores.
+        treatment: Of the treatment's scores.
+        level: Coverage that the interval aims at.
+
+    Raises:
+        DegenerateSample: The baseline does not vary.
+
+    Source:
+        Glass (1976), Educational Researcher 5(10):3-8; interval: the non-central t distribution with the baseline's
+        degrees of freedom, and both variances in the standard error, as `glass_delta` of the R package effectsize has.
+    """
+    if baseline.variance == 0.0:
+        raise DegenerateSample(
+            f"all {baseline.n} baseline scores are {baseline.mean:.6g} up to rounding: Glass' delta needs their spread"
+        )
+    deviation = math.sqrt(baseline.variance)
+    difference = treatment.mean - baseline.mean
+    scale = math.sqrt(1.0 / baseline.n + treatment.variance / baseline.variance / treatment.n)
+    limits = noncentrality_limits(difference / deviation / scale, baseline.n - 1.0, level)
+    return Effect("glass_delta", difference / deviation, _scaled(limits, scale, level))
+
+
 class _Scale(msgspec.Struct, frozen=True):
     """The standard deviation that a difference is divided by, and what goes with it.
 
@@ -192,8 +222,10 @@ def _standardised(baseline: Moments, treatment: Moments, scale: _Scale, level: f
 
 
 def _bias_correction(df: float) -> float:
-    correction = math.exp(math.lgamma(df / 2.0) - math.lgamma((df - 1.0) / 2.0))
-    return correction * math.sqrt(2.0 / df)
+    """Return Hedges' exact J: gamma(df / 2) / gamma((df - 1) / 2) times the root of 2 / df."""
+    from scipy import special
+
+    return float(special.poch((df - 1.0) / 2.0, 0.5)) * math.sqrt(2.0 / df)
 
 
 def noncentrality_limits(t: float, df: float, level: float) -> tuple[float, float] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+import msgspec
+
 from crucible.errors import ContractError, StatsError
 from crucible.ir import did_you_mean
 from crucible.pipeline import Context
@@ -13,8 +15,10 @@ from crucible.stats.contrast import Sides
 from crucible.stats.plan import BenchOptions, Contrast
 from crucible.stats.scores import (
     FailurePolicy,
+    Repeated,
     ScoredItem,
     check_same_items,
+    failed_repeats,
     outcomes_of,
     read_items,
 )
@@ -62,11 +66,16 @@ def _sides(asked: Contrast, items: dict[str, dict[str, ScoredItem]], metric: str
     names = (asked.baseline, asked.treatment)
     check_same_items(items[names[0]], items[names[1]], names)
     try:
-        columns = [outcomes_of(items[label], metric, label) for label in names]
+        columns = [outcomes_of(items[label], metric, label, failures) for label in names]
         scores = pair_scores(columns[0], columns[1], failures, names)
     except StatsError as error:
         raise type(error)(f"{asked.treatment} vs {asked.baseline} on {metric}: {error}") from error
-    return Sides(*names, metric, scores, paired=True)
+    if lost := sum(failed_repeats(items[label], metric) for label in names):
+        fate = "count as 0 in the means of their items" if failures is FailurePolicy.ZERO else "were left out"
+        clauses = filter(None, (scores.failures, f"{lost} repeats of items failed and {fate}"))
+        scores = msgspec.structs.replace(scores, failures=" and ".join(clauses))
+    repeated = any(isinstance(item, Repeated) for label in names for item in items[label].values())
+    return Sides(*names, metric, scores, paired=True, is_share=not repeated)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -83,11 +83,14 @@ def family(
 
 
 def _corrected(results: list[TestResult | NotTested], correction: str) -> list[TestResult | NotTested]:
-    """Correct one test for all contrasts together; one of a label with itself asks no question and is not counted."""
+    """Correct one test for all contrasts together; one of a label with itself asks no question and is not counted.
+
+    A test that brings its own correction for all pairs, such as Tukey's, is not corrected again.
+    """
     asked = {
         i: result
         for i, result in enumerate(results)
-        if isinstance(result, TestResult) and result.baseline != result.treatment
+        if isinstance(result, TestResult) and result.baseline != result.treatment and result.p_adjusted is None
     }
     if correction == "none" or len(asked) < 2:
         return results

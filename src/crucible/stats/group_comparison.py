@@ -11,11 +11,21 @@ import msgspec
 from crucible.errors import StatsError
 from crucible.ir import did_you_mean
 from crucible.stats.column import Column, are_shares
-from crucible.stats.contrast import PAIR_TESTS, NotTested, Plan, Sides, contrast, untested
+from crucible.stats.contrast import PAIR_TESTS, AllGroups, NotTested, Plan, Sides, contrast, untested
 from crucible.stats.extra import needs_stats
 from crucible.stats.family import Contrasted, family
 from crucible.stats.group_summary import GroupSummary, summarised
-from crucible.stats.omnibus import OMNIBUS_TESTS, VARIANCE_EFFECTS, Omnibus, omnibus_test
+from crucible.stats.names import TEST_TITLES
+from crucible.stats.omnibus import (
+    OMNIBUS_TESTS,
+    PAIRED_OMNIBUS,
+    VARIANCE_EFFECTS,
+    Omnibus,
+    choose_omnibus,
+    omnibus_test,
+)
+from crucible.stats.posthoc import AFTER, POSTHOC_TESTS
+from crucible.stats.sample import is_binary
 from crucible.stats.scores import FailurePolicy
 from crucible.stats.sides import SideScores, pair_scores, unpaired_scores, values_of
 
@@ -92,11 +102,12 @@ def compare_columns(
     if len(columns) < 2:
         alone = f'one group, "{columns[0].label}"' if columns else "no groups"
         return GroupComparison(summaries, not_tested=f"{alone}: a comparison needs two")
-    tests = plan.tests if len(columns) == 2 else tuple(t for t in plan.tests if t in PAIR_TESTS)
-    pairwise = msgspec.structs.replace(plan, tests=tests or ("auto",))
+    tests, groups = _of_pairs(columns, values, plan, pairs)
+    pairwise = msgspec.structs.replace(plan, tests=tests)
     sides = [_sides((by_label[a], by_label[b]), policy, metric, is_share=is_share) for a, b in pairs]
     results = [
-        contrast(side, pairwise) if isinstance(side, Sides) else untested(pairwise, side.reason) for side in sides
+        contrast(side, pairwise, groups) if isinstance(side, Sides) else untested(pairwise, side.reason)
+        for side in sides
     ]
     known = [side if isinstance(side, Sides) else side.sides for side in sides]
     return GroupComparison(
@@ -107,6 +118,30 @@ def compare_columns(
 def unknown_group(label: str, labels: Sequence[str]) -> str:
     """Return what to say of a label that no group has."""
     return f'no group is called "{label}"{did_you_mean(label, labels)}; they are: {", ".join(labels) or "none"}'
+
+
+def _of_pairs(
+    columns: Sequence[Column], values: Values, plan: Plan, pairs: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, ...], AllGroups | None]:
+    """Return the tests of pairs, by the rule of `compare_groups`, and what those need that look at all groups."""
+    if len(columns) == 2:
+        return tuple("auto" if test == "posthoc" else test for test in plan.tests), None
+    groups, _ = _all(values, 0)
+    items = [column.outcomes.keys() for column in columns]
+    are_same = all(keys == items[0] for keys in items)
+    complete = _complete(values, items)[0] if are_same else None
+    named = [test for test in plan.tests if test in OMNIBUS_TESTS]
+    tests = tuple(test for test in plan.tests if test in (*PAIR_TESTS, "posthoc", *POSTHOC_TESTS))
+    why = "named by the caller"
+    if not tests and named and {frozenset(pair) for pair in pairs} == set(map(frozenset, combinations(values, 2))):
+        tests = ("posthoc",)
+    if "posthoc" in tests:
+        is_paired = are_same and columns[0].by_item
+        first = named[0] if named else choose_omnibus(list(groups.values()), paired=is_paired)[0]
+        fitting = "auto" if is_binary(*groups.values()) else AFTER[first]
+        tests = tuple(dict.fromkeys(fitting if test == "posthoc" else test for test in tests))
+        why = f"chosen because it goes with the {TEST_TITLES[first]}"
+    return tests or ("auto",), AllGroups(groups, complete, why)
 
 
 class _Unpaired(msgspec.Struct, frozen=True):
@@ -140,7 +175,8 @@ def _all_at_once(columns: Sequence[Column], values: Values, plan: Plan, metric: 
         try:
             is_paired = _are_paired(test, columns)
             groups, failures = _complete(values, items) if is_paired else _all(values, sum(map(len, items)))
-            found = omnibus_test(groups, test, paired=is_paired, effect=plan.effect, alpha=plan.alpha, level=plan.level)
+            rates: dict[str, Any] = {"alpha": plan.alpha, "level": plan.level}
+            found = omnibus_test(groups, test, paired=is_paired, effect=plan.effect, checks=plan.checks, **rates)
         except StatsError as error:
             done.append(NotTested(test, str(error)))
         else:
@@ -151,7 +187,7 @@ def _all_at_once(columns: Sequence[Column], values: Values, plan: Plan, metric: 
 def _are_paired(test: str, columns: Sequence[Column]) -> bool:
     items = [column.outcomes.keys() for column in columns]
     if not columns[0].by_item:  # by position, because the caller asked for this test by name
-        return test == "friedman" and len({len(keys) for keys in items}) == 1
+        return test in PAIRED_OMNIBUS and len({len(keys) for keys in items}) == 1
     if all(keys == items[0] for keys in items):
         return True
     if any(a & b for a, b in combinations(items, 2)):

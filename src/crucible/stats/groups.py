@@ -14,11 +14,12 @@ from crucible.stats.extra import needs_stats
 from crucible.stats.group_comparison import GroupComparison, compare_columns, unknown_group
 from crucible.stats.names import canonical_correction, canonical_effect, canonical_test
 from crucible.stats.omnibus import OMNIBUS_TESTS
+from crucible.stats.posthoc import POSTHOC_TESTS
 from crucible.stats.sample import Scores, check_rates
 
 __all__ = ["GROUP_TESTS", "compare_groups", "pairs_of"]
 
-GROUP_TESTS = (*PAIR_TESTS, *OMNIBUS_TESTS)
+GROUP_TESTS = (*PAIR_TESTS, *OMNIBUS_TESTS, "posthoc", *POSTHOC_TESTS)
 """Canonical names of the tests that groups can be compared by."""
 
 
@@ -35,6 +36,12 @@ def compare_groups(
     Groups that are mappings with the same item ids are compared item by item; lists, and mappings with different ids,
     are independent of each other. Three groups or more get a test of all at once first. The pairs are corrected for
     each other. A test that does not apply is in the result with its reason.
+
+    The rule of the pairs of three groups or more: the tests of pairs that the plan names. Where it names tests of all
+    groups only, and all pairs are compared, the one that goes with the first of them: Tukey's after `anova`, Games and
+    Howell's after `welch_anova`, Dunn's after `kruskal`, Nemenyi's after `friedman`, McNemar's after `cochran_q`.
+    Otherwise each pair as by `compare`. `posthoc` asks for the test that goes with the test of all groups that the
+    written rule chooses.
 
     Args:
         groups: Scores by label, in the order of the report; each a list, or a mapping of scores by item id.

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from crucible.errors import StatsError, TooFewSamples
+from crucible.stats.checks import Check, checks_of
+from crucible.stats.cochran import cochran_q
 from crucible.stats.extra import versions
 from crucible.stats.names import TEST_TITLES
 from crucible.stats.omnibus_tests import OMNIBUS, Found, varies
@@ -23,10 +25,16 @@ from crucible.stats.wording import show_number, show_p
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
 
-__all__ = ["OMNIBUS_TESTS", "VARIANCE_EFFECTS", "Omnibus", "omnibus_test"]
+__all__ = ["OMNIBUS_TESTS", "PAIRED_OMNIBUS", "VARIANCE_EFFECTS", "Omnibus", "choose_omnibus", "omnibus_test"]
 
-OMNIBUS_TESTS = tuple(OMNIBUS)
+_TESTS = {**OMNIBUS, "cochran_q": cochran_q}
+OMNIBUS_TESTS = tuple(_TESTS)
 """Canonical names of the tests of all groups at once."""
+
+_MORE_THAN_GROUPS = 4  # scores that each group must have beyond the number of groups for Welch's to hold alpha
+
+PAIRED_OMNIBUS = ("friedman", "cochran_q")
+"""Those for groups of the same items."""
 
 VARIANCE_EFFECTS = ("eta_squared", "omega_squared")
 """Effect sizes of all groups at once that can be asked for."""
@@ -50,6 +58,7 @@ class Omnibus(msgspec.Struct, frozen=True, kw_only=True):
         versions: Versions of the packages that computed it.
         metric: What the scores are called.
         failures: One clause on items that failed or were left out; empty if none did.
+        checks: Checks of assumptions that were asked for; shown, and nothing was chosen by them.
     """
 
     name: str
@@ -66,8 +75,9 @@ class Omnibus(msgspec.Struct, frozen=True, kw_only=True):
     df_within: float | None = None
     metric: str = "score"
     failures: str = ""
+    checks: tuple[Check, ...] = ()
 
-    _SIGNS: ClassVar[dict[str, str]] = {"kruskal": "H", "friedman": "chi squared"}
+    _SIGNS: ClassVar[dict[str, str]] = {"kruskal": "H", "friedman": "chi squared", "cochran_q": "Q"}
 
     @property
     def verdict(self) -> Verdict:
@@ -104,12 +114,20 @@ def omnibus_test(
     effect: str | None = None,
     alpha: float = 0.05,
     level: float = 0.95,
+    checks: bool = False,
 ) -> Omnibus:
     """Compare all groups at once.
 
-    The rule of `test="auto"`: the same items in every group: Friedman's test. Otherwise, where every score is 0 or 1
+    The rule of `test="auto"`: the same items in every group: Cochran's Q where every score is 0 or 1 (three groups or
+    more), Friedman's test for others. Otherwise, where every score is 0 or 1
     or a group does not vary: Kruskal and Wallis's test. Otherwise Welch's analysis of variance, which does not assume
-    equal variances.
+    equal variances, if each of k groups has at least k + 4 scores; Brown and Forsythe's in smaller groups, with fewer
+    degrees of freedom where a group has fewer than 5 scores and another has more.
+
+    Why: with equal variances and no difference, Welch's finds one in 14 % of data sets with 10 groups of 3 and in 61 %
+    with 20 groups of 2; with k + 4 scores a group, variances equal or not, in at most 6 %. Brown and Forsythe's stays
+    below 6 % with equal variances and below 4 % in the smallest groups; where one of many small groups has four times
+    the spread of all others it finds up to 7 % (10 groups of 5), 8 % (20 groups of 5).
 
     Args:
         groups: At least two columns by label; where `paired`, of the same length and in the same order of items.
@@ -118,6 +136,7 @@ def omnibus_test(
         effect: One of `VARIANCE_EFFECTS`; None: the one that goes with the test.
         alpha: Type-I error rate of the verdict.
         level: Level of the effect's interval.
+        checks: Whether to show checks of normality in each group and of equal variances; not of the same items.
 
     Raises:
         StatsError: The test does not apply to such groups.
@@ -128,18 +147,18 @@ def omnibus_test(
         if len(column) < 2:
             raise TooFewSamples(f'a comparison of groups needs at least 2 scores a group, "{label}" has {len(column)}')
     columns = list(groups.values())
-    name, why = _choose(columns, paired=paired) if test == "auto" else (test, "named by the caller")
-    if paired != (name == "friedman"):
+    name, why = choose_omnibus(columns, paired=paired) if test == "auto" else (test, "named by the caller")
+    if paired != (name in PAIRED_OMNIBUS):
         kind = "groups of the same items: use friedman" if paired else "groups of different items: use kruskal"
         raise StatsError(f"not applicable: {TEST_TITLES[name]} is not for {kind}")
-    found = OMNIBUS[name](columns, level)
+    found = _TESTS[name](columns, level)
     if not all(map(math.isfinite, (found.statistic, found.p, found.effect.value))):
         raise StatsError(f"{TEST_TITLES[name]} gives no finite numbers for scores of this size: rescale the scores")
     size, note = _effect(found, columns, effect)
     return Omnibus(
         name=name,
         statistic=found.statistic,
-        df=len(columns) - 1.0,
+        df=len(columns) - 1.0 if found.df is None else found.df,
         df_within=found.df_within,
         p=min(1.0, found.p),
         effect=size,
@@ -148,17 +167,25 @@ def omnibus_test(
         assumptions=found.assumptions,
         method=f"{found.method}{note}; {why}",
         alpha=alpha,
-        versions=versions(*(("statsmodels",) if name == "welch_anova" else ())),
+        versions=versions(*(("statsmodels",) if name in ("welch_anova", "brown_forsythe") else ())),
+        checks=checks_of(groups) if checks and not paired else (),
     )
 
 
-def _choose(columns: list[FloatArray], *, paired: bool) -> tuple[str, str]:
+def choose_omnibus(columns: list[FloatArray], *, paired: bool) -> tuple[str, str]:
+    """Return the test of all groups by the rule of `omnibus_test`, and why."""
+    if paired and is_binary(*columns) and len(columns) > 2:
+        return "cochran_q", "chosen because every group is of the same items and every score is 0 or 1"
     if paired:
         return "friedman", "chosen because every group is of the same items"
     if is_binary(*columns):
         return "kruskal", "chosen because every score is 0 or 1, where it is the chi-squared test times (n - 1) / n"
     if not all(map(varies, columns)):
         return "kruskal", "chosen because a group does not vary, which no analysis by variances can use"
+    least, needed = min(map(len, columns)), len(columns) + _MORE_THAN_GROUPS
+    if least < needed:
+        why = f"chosen because the smallest group has {least} scores, and Welch's analysis of variance of "
+        return "brown_forsythe", f"{why}{len(columns)} groups needs {needed} in each to hold its error rate"
     return "welch_anova", "chosen because the groups are of different items and the scores are not all 0 or 1"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OMNIBUS", "Found", "varies"]
 
+_FEW = 5  # scores below which the smallest group's degrees of freedom are taken, if another group has more
 _INDEPENDENT = "all scores are independent of each other: no item is in two groups, and none twice in one"
 
 
@@ -27,6 +29,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     assumptions: tuple[str, ...]
     method: str
     df_within: float | None = None
+    df: float | None = None
+    """Degrees of freedom between groups, where they are not the number of groups minus 1."""
 
 
 def varies(column: FloatArray) -> bool:
@@ -36,18 +40,19 @@ def varies(column: FloatArray) -> bool:
 
 
 def _anova(columns: list[FloatArray], level: float) -> Found:
-    from scipy import stats
+    from scipy import special
 
     if not any(map(varies, columns)):
         raise DegenerateSample("no group varies: an analysis of variance needs spread within groups")
-    found: Any = stats.f_oneway(*columns)
-    squares = sums_of_squares(columns)
+    squares = sums_of_squares(_standard(columns)[0])
+    df, df_within = squares.groups - 1, squares.n - squares.groups
+    f = (squares.between / df) / (squares.within / df_within)
     effect = eta_squared(squares, level=level)
     interval = "with non-central F interval" if effect.interval else "without interval: the distribution gives out"
     return Found(
-        statistic=float(found.statistic),
-        df_within=float(squares.n - squares.groups),
-        p=float(found.pvalue),
+        statistic=f,
+        df_within=float(df_within),
+        p=float(special.fdtrc(df, df_within, f)),
         effect=effect,
         assumptions=(
             _INDEPENDENT,
@@ -59,19 +64,65 @@ def _anova(columns: list[FloatArray], level: float) -> Found:
 
 
 def _welch(columns: list[FloatArray], level: float) -> Found:  # noqa: ARG001  # no interval
-    from statsmodels.stats import oneway
-
     if not all(map(varies, columns)):
         raise DegenerateSample("a group does not vary: Welch's analysis of variance needs spread in every group")
-    found: Any = cast("Any", oneway).anova_oneway(columns, use_var="unequal", welch_correction=True)  # untyped there
+    return _unequal(columns, "unequal", "Welch's analysis of variance")
+
+
+def _brown_forsythe(columns: list[FloatArray], level: float) -> Found:  # noqa: ARG001  # no interval
+    if not any(map(varies, columns)):
+        raise DegenerateSample("no group varies: an analysis of variance needs spread within groups")
+    title = "Brown-Forsythe analysis of variance with the degrees of freedom of Mehrotra (1997)"
+    found = _unequal(columns, "bf", title)
+    least = min(map(len, columns))
+    if least >= _FEW or all(len(column) == least for column in columns):
+        return found
+    from scipy import special
+
+    # as Mickey & Brown (1966) for two groups: no more degrees of freedom than the group has that may decide alone
+    p = float(special.fdtrc(found.df or len(columns) - 1.0, least - 1.0, found.statistic))
+    title = f"{title} between groups and, within, those of the smallest group, which has few scores"
+    return msgspec.structs.replace(found, df_within=least - 1.0, p=p, method=f"{title}, eta squared without interval")
+
+
+def _unequal(columns: list[FloatArray], kind: str, title: str) -> Found:
+    """Return an analysis of variance without equal variances, by statsmodels from means and variances."""
+    import numpy as np
+    from statsmodels.stats import oneway
+
+    standard, unit = _standard(columns)
+    means = np.array([one.mean() for one in standard])  # (groups,)
+    own = [(one - one[0]) / unit for one in columns]  # each group around a score of its own
+    variances = np.array([one.var(ddof=1) for one in own])  # (groups,)
+    sizes = np.array([float(len(one)) for one in columns])
+    found: Any = cast("Any", oneway).anova_generic(  # untyped there
+        means, variances, sizes, use_var=kind, welch_correction=True
+    )
     return Found(
         statistic=float(found.statistic),
+        df=float(found.df[0]),
         df_within=float(found.df[1]),
         p=float(found.pvalue),
-        effect=eta_squared(sums_of_squares(columns)),
+        effect=eta_squared(sums_of_squares(standard)),
         assumptions=(_INDEPENDENT, "each group is roughly normal, or large enough for its mean to be"),
-        method="Welch's analysis of variance, eta squared without interval (the known one assumes equal variances)",
+        method=f"{title}, eta squared without interval (the known one assumes equal variances)",
     )
+
+
+def _standard(columns: list[FloatArray]) -> tuple[list[FloatArray], float]:
+    """Return the scores minus a typical one of them, in a unit near the largest distance from it, and that unit.
+
+    Scores such as 1e12 + 0.1 can be subtracted exactly, and their means and squares have lost the digits. The fourth
+    powers of what is returned neither overflow nor vanish.
+    """
+    import numpy as np
+
+    together = np.concatenate(columns)
+    typical = float(np.partition(together, len(together) // 2)[len(together) // 2])
+    centered = [column - typical for column in columns]
+    largest = max(float(np.abs(column).max()) for column in centered)
+    unit = 2.0 ** math.floor(math.log2(largest))  # a power of two: dividing by it rounds nothing
+    return [column / unit for column in centered], unit
 
 
 def _kruskal(columns: list[FloatArray], level: float) -> Found:  # noqa: ARG001  # no interval
@@ -113,5 +164,11 @@ def _friedman(columns: list[FloatArray], level: float) -> Found:  # noqa: ARG001
     )
 
 
-OMNIBUS = {"anova": _anova, "welch_anova": _welch, "kruskal": _kruskal, "friedman": _friedman}
+OMNIBUS = {
+    "anova": _anova,
+    "welch_anova": _welch,
+    "brown_forsythe": _brown_forsythe,
+    "kruskal": _kruskal,
+    "friedman": _friedman,
+}
 """Test by canonical name: columns and the level of the effect's interval to what was found."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["pair_by_groups"]
 
-_MEANS = {"anova": "student", "welch_anova": "welch", "kruskal": "welch"}
+_MEANS = {"anova": "student", "welch_anova": "welch", "brown_forsythe": "welch", "kruskal": "welch"}
 _INTERVALS = {
     "student": "Student's t interval of the difference of means",
     "welch": "Welch t interval of the difference of means",

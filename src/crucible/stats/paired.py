@@ -14,24 +14,27 @@ import msgspec
 from crucible.errors import DegenerateSample, StatsError
 from crucible.ir import Interval
 from crucible.stats.bootstrap import bootstrap_paired
-from crucible.stats.effect import cohens_dz, cohens_g, cohens_h
+from crucible.stats.checks import checks_of
+from crucible.stats.effect import cohens_dz
 from crucible.stats.extra import needs_stats, versions
+from crucible.stats.mcnemar import mcnemar_of_columns
 from crucible.stats.names import TEST_TITLES, canonical_test
-from crucible.stats.proportion import clopper_pearson, tango_difference
+from crucible.stats.permutation import permutation_paired
 from crucible.stats.rank import wilcoxon
-from crucible.stats.result import Effect, TestResult
+from crucible.stats.result import TestResult
 from crucible.stats.sample import Scores, check_rates, is_binary, paired_columns
+from crucible.stats.sign import sign_of_equal_columns, sign_test
 from crucible.stats.tdist import critical_t, moments, two_sided_p
 
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
 
-__all__ = ["NEED_SPREAD", "PAIRED_TESTS", "compare_paired", "mcnemar"]
+__all__ = ["NEED_SPREAD", "PAIRED_TESTS", "compare_paired"]
 
-PAIRED_TESTS = ("auto", "mcnemar", "paired_ttest", "wilcoxon", "bootstrap")
+PAIRED_TESTS = ("auto", "mcnemar", "paired_ttest", "wilcoxon", "bootstrap", "permutation", "sign", "mcnemar_midp")
 """Canonical names of the tests that `compare_paired` executes; `ttest` means `paired_ttest` here."""
 
-NEED_SPREAD = ("paired_ttest", "wilcoxon", "bootstrap")
+NEED_SPREAD = ("paired_ttest", "wilcoxon", "bootstrap", "permutation")
 """Those that cannot be made where all differences are 0."""
 
 _SAME_ITEMS = "the two scores of a pair belong to the same item, and the items are independent of each other"
@@ -46,6 +49,7 @@ def compare_paired(
     alpha: float = 0.05,
     level: float = 0.95,
     is_share: bool = True,
+    checks: bool = False,
 ) -> TestResult:
     """Compare two columns of scores that belong to the same items.
 
@@ -61,6 +65,7 @@ def compare_paired(
         level: Level of the intervals.
         is_share: Whether scores that are all 0 or 1 are right or wrong; False: numbers, such as counts, of which these
             happen to be 0 or 1.
+        checks: Whether to show checks of normality of the differences beside the result; they choose nothing.
 
     Returns:
         The result; its difference and effect are treatment minus baseline.
@@ -82,40 +87,23 @@ def compare_paired(
     elif name in NEED_SPREAD and bool((x == y).all()):
         why = f"in place of the {TEST_TITLES[name]} that was asked for, which cannot be made: all differences are 0"
         name = _choose(x, y, is_share=is_share)[0]
-    if name == "mcnemar":
-        return _mcnemar_columns(x, y, why, alpha, level)
-    if name == "bootstrap":
-        return bootstrap_paired(x, y, alpha=alpha, level=level)
-    if name == "wilcoxon":
-        return wilcoxon(_paired_t(x, y, why, alpha, level), x, y, why)
-    return (_identical if name == "sign" else _paired_t)(x, y, why, alpha, level)
+    result = _made(name, x, y, why, alpha, level)
+    if checks and not is_binary(x, y):
+        result = msgspec.structs.replace(result, checks=checks_of({"differences": y - x}))
+    return result
 
 
-@needs_stats
-def mcnemar(
-    baseline_only: int, treatment_only: int, pairs: int, *, alpha: float = 0.05, level: float = 0.95
-) -> TestResult:
-    """Return McNemar's exact conditional test of two proportions measured on the same items.
-
-    Args:
-        baseline_only: Pairs in which only the baseline succeeded.
-        treatment_only: Pairs in which only the treatment succeeded.
-        pairs: All pairs, those that agree included; at least 1.
-        alpha: Type-I error rate of the verdict.
-        level: Level of the intervals.
-
-    Returns:
-        The result; its statistic is `treatment_only`, binomial with probability 1/2 if there is no difference.
-
-    Raises:
-        StatsError: The counts do not fit together.
-        TooFewSamples: There are no pairs.
-
-    Source:
-        McNemar (1947), Psychometrika 12(2):153-157; exact p-value by `scipy.stats.binomtest`.
-    """
-    check_rates(alpha, level)
-    return _mcnemar((baseline_only, treatment_only, pairs), "called by name", alpha, level)
+def _made(name: str, x: FloatArray, y: FloatArray, why: str, alpha: float, level: float) -> TestResult:
+    if name in ("mcnemar", "mcnemar_midp"):
+        return mcnemar_of_columns((x, y), why, alpha, level, mid_p=name == "mcnemar_midp")
+    if name in ("bootstrap", "permutation"):
+        return (bootstrap_paired if name == "bootstrap" else permutation_paired)(x, y, alpha=alpha, level=level)
+    if name == "sign" and bool((x == y).all()):
+        return sign_of_equal_columns(x, y, why, alpha, level)
+    of_means = _paired_t(x, y, why, alpha, level)
+    if name == "paired_ttest":
+        return of_means
+    return {"wilcoxon": wilcoxon, "sign": sign_test}[name](of_means, x, y, why)
 
 
 def _choose(x: FloatArray, y: FloatArray, *, is_share: bool) -> tuple[str, str]:
@@ -126,45 +114,6 @@ def _choose(x: FloatArray, y: FloatArray, *, is_share: bool) -> tuple[str, str]:
     if is_binary(x, y):
         return "paired_ttest", "chosen because the scores are numbers, of which these happen to be 0 or 1"
     return "paired_ttest", "chosen because the scores are not all 0 or 1"
-
-
-def _mcnemar_columns(x: FloatArray, y: FloatArray, why: str, alpha: float, level: float) -> TestResult:
-    if not is_binary(x, y):
-        raise StatsError("McNemar's test needs scores that are all 0 or 1; use the paired t-test for others")
-    only_x, only_y, both = (int(cells.sum()) for cells in (x > y, x < y, (x == 1) & (y == 1)))
-    result = _mcnemar((only_x, only_y, len(x)), why, alpha, level)
-    counts = {**result.counts, "both": both, "neither": len(x) - both - only_x - only_y}
-    return msgspec.structs.replace(result, counts=counts, baseline_mean=float(x.mean()), treatment_mean=float(y.mean()))
-
-
-def _mcnemar(counts: tuple[int, int, int], why: str, alpha: float, level: float) -> TestResult:
-    from scipy import stats
-
-    b, c, n = counts
-    interval = tango_difference(b, c, n, level=level)
-    if b + c == 0:
-        p, effect = 1.0, cohens_h(0.5, 0.5)
-        sizes = "Cohen's h (no pair differs, so that Cohen's g does not exist)"
-    else:
-        p, effect = float(stats.binomtest(c, b + c, 0.5).pvalue), cohens_g(b, c, level=level)
-        sizes = "Cohen's g with Clopper-Pearson interval"
-    return TestResult(
-        name="mcnemar",
-        statistic=float(c),
-        p=min(1.0, p),
-        difference=(c - b) / n,
-        interval=interval,
-        effect=effect,
-        n=n,
-        counts={"pairs": n, "baseline_only": b, "treatment_only": c},
-        assumptions=(_SAME_ITEMS,),
-        method=(
-            "McNemar's exact conditional test (binomial on the pairs that differ), Tango score interval, "
-            f"{sizes}; {why}"
-        ),
-        alpha=alpha,
-        versions=versions(),
-    )
 
 
 def _paired_t(x: FloatArray, y: FloatArray, why: str, alpha: float, level: float) -> TestResult:
@@ -193,37 +142,6 @@ def _paired_t(x: FloatArray, y: FloatArray, why: str, alpha: float, level: float
             f"the differences are roughly normal, or {n} pairs are enough for their mean to be",
         ),
         method=f"paired t-test, t interval of the mean difference, Cohen's dz with non-central t interval; {why}",
-        alpha=alpha,
-        versions=versions(),
-        baseline_mean=float(x.mean()),
-        treatment_mean=float(y.mean()),
-    )
-
-
-def _identical(x: FloatArray, y: FloatArray, why: str, alpha: float, level: float) -> TestResult:
-    """All differences are 0: bound the mean difference by how many pairs could differ, times how far they could."""
-    n, reach = len(x), float(x.max() - x.min())
-    if reach == 0.0:
-        raise DegenerateSample(
-            f"all {n} scores of both columns are {float(x[0])!r}: scores that never vary cannot be compared"
-        )
-    share = clopper_pearson(0, n, level=level).high
-    dominance = tango_difference(0, 0, n, level=level)
-    return TestResult(
-        name="sign",
-        statistic=0.0,
-        p=1.0,
-        difference=0.0,
-        interval=Interval(-reach * share, reach * share, level, "share of pairs that could differ, times range"),
-        effect=Effect("dominance", 0.0, dominance),
-        n=n,
-        counts={"pairs": n, "ties": n},
-        assumptions=(_SAME_ITEMS, "two scores of one item differ by no more than the range of the scores seen here"),
-        method=(
-            "exact sign test; interval: the Clopper-Pearson limit on the share of pairs that differ, times the range "
-            "of the scores; dominance (share of pairs that rise minus share that fall) with Tango score interval; "
-            f"{why}"
-        ),
         alpha=alpha,
         versions=versions(),
         baseline_mean=float(x.mean()),

@@ -13,7 +13,7 @@ from crucible.ir import Interval
 from crucible.stats.extra import needs_stats
 from crucible.stats.sample import check_rates
 
-__all__ = ["clopper_pearson", "newcombe_difference", "tango_difference", "wilson"]
+__all__ = ["clopper_pearson", "jeffreys", "newcombe_difference", "tango_difference", "wilson"]
 
 
 @needs_stats
@@ -64,6 +64,32 @@ def clopper_pearson(successes: int, trials: int, *, level: float = 0.95) -> Inte
     low = float(special.betaincinv(successes, failures + 1, tail)) if successes else 0.0
     high = float(special.betainccinv(successes + 1, failures, tail)) if failures else 1.0
     return Interval(low, high, level, "Clopper-Pearson exact")
+
+
+@needs_stats
+def jeffreys(successes: int, trials: int, *, level: float = 0.95) -> Interval:
+    """Return Jeffreys' interval for a proportion: shorter than the exact one, and on average about as sure as `level`.
+
+    Args:
+        successes: Count of successes, 0 <= successes <= trials.
+        trials: Independent trials, at least 1.
+        level: Coverage aimed at, between 0 and 1.
+
+    Raises:
+        StatsError: The counts or the level are out of range.
+        TooFewSamples: `trials` is 0, so no interval exists.
+
+    Source:
+        Brown, Cai & DasGupta (2001), Statistical Science 16(2):101-133, section 4.3: quantiles of the beta posterior
+        under Jeffreys' prior, ending at 0 without a success and at 1 without a failure.
+    """
+    from scipy import special
+
+    _check_counts(successes, trials, level)
+    tail, failures = (1.0 - level) / 2.0, trials - successes
+    low = float(special.betaincinv(successes + 0.5, failures + 0.5, tail)) if successes else 0.0
+    high = float(special.betainccinv(successes + 0.5, failures + 0.5, tail)) if failures else 1.0
+    return Interval(low, high, level, "Jeffreys")
 
 
 @needs_stats

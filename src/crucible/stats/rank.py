@@ -11,18 +11,38 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from crucible.errors import DegenerateSample
+from crucible.stats.attainable import as_far, attainable_size
+from crucible.stats.exact_ranks import (
+    MOST_PAIRS,
+    MOST_STEPS,
+    rank_sum_distribution,
+    signed_rank_distribution,
+    steps_of_rank_sum,
+)
 from crucible.stats.result import Effect, TestResult
 
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
 
-__all__ = ["mann_whitney", "rank_biserial", "rank_biserial_paired", "wilcoxon"]
+__all__ = [
+    "Ranked",
+    "mann_whitney",
+    "rank_biserial",
+    "rank_biserial_paired",
+    "rounded_differences",
+    "signed_ranks",
+    "wilcoxon",
+]
+
+_EXACT_BELOW = 50  # scores a column without ties, as in R's wilcox.test
 
 _DIGITS = 12  # of the largest score: differences that agree so far are ties, not ranks made of rounding
 
 
 def wilcoxon(of_means: TestResult, x: FloatArray, y: FloatArray, why: str) -> TestResult:
     """Return Wilcoxon's signed-rank test of the pairs.
+
+    The p-value is exact up to 100 pairs that differ, ties or not, and by the normal approximation beyond.
 
     Args:
         of_means: The paired t-test of the same columns; its means, difference and interval are kept.
@@ -34,22 +54,18 @@ def wilcoxon(of_means: TestResult, x: FloatArray, y: FloatArray, why: str) -> Te
         DegenerateSample: No pair differs by more than rounding.
 
     Source:
-        Wilcoxon (1945), Biometrics Bulletin 1(6):80-83; p-value by `scipy.stats.wilcoxon` (pairs that agree are left
-        out).
+        Wilcoxon (1945), Biometrics Bulletin 1(6):80-83 (pairs that agree are left out); p-value by
+        `scipy.stats.wilcoxon`, with ties as in `exact_ranks`.
     """
-    from scipy import stats
-
-    differences = _rounded(x, y)
-    if not bool(differences.any()):
-        raise DegenerateSample(f"all {len(x)} differences are 0 up to rounding: there is nothing to rank")
-    found: Any = stats.wilcoxon(differences)
+    differences = rounded_differences(x, y)
+    found = signed_ranks(differences, of_means.alpha)
     n = len(differences)
     return msgspec.structs.replace(
         of_means,
         name="wilcoxon",
-        statistic=float(found.statistic),
+        statistic=found.statistic,
         df=None,
-        p=min(1.0, float(found.pvalue)),
+        p=found.p,
         effect=rank_biserial_paired(x, y),
         counts={"pairs": n, "ties": int((differences == 0).sum())},
         assumptions=(
@@ -58,14 +74,58 @@ def wilcoxon(of_means: TestResult, x: FloatArray, y: FloatArray, why: str) -> Te
             "the interval is that of the mean, by the paired t distribution, and not the rank test's",
         ),
         method=(
-            "Wilcoxon signed-rank test (statistic: the smaller sum of ranks), paired t interval of the mean "
-            f"difference, matched-pairs rank-biserial correlation without interval; {why}"
+            f"Wilcoxon signed-rank test (statistic: the smaller sum of ranks; {found.how}), paired t interval of the "
+            f"mean difference, matched-pairs rank-biserial correlation without interval; {why}"
         ),
+        attainable=found.attainable,
     )
+
+
+class Ranked(msgspec.Struct, frozen=True):
+    """What a test of ranks finds; `how` says how its p-value came about."""
+
+    statistic: float
+    p: float
+    how: str
+    attainable: float | None
+
+
+def signed_ranks(differences: FloatArray, alpha: float) -> Ranked:
+    """Return Wilcoxon's signed-rank test of differences.
+
+    Args:
+        differences: Shape (n,); those of 0 are left out.
+        alpha: Type-I error rate of the verdict, for the attainable size.
+
+    Raises:
+        DegenerateSample: All differences are 0.
+    """
+    from scipy import stats
+
+    kept = differences[differences != 0]
+    n = len(kept)
+    if not n:
+        raise DegenerateSample(f"all {len(differences)} differences are 0 up to rounding: there is nothing to rank")
+    ranks: Any = stats.rankdata(abs(kept))
+    rising, falling = float(ranks[kept > 0].sum()), float(ranks[kept < 0].sum())
+    smaller = min(rising, falling)
+    if n > MOST_PAIRS:
+        found: Any = stats.wilcoxon(kept, correction=False)  # the normal approximation, whatever a version calls it
+        how = f"normal approximation with the variance of ties, {n} pairs differ"
+        return Ranked(smaller, min(1.0, float(found.pvalue)), how, None)
+    probabilities = signed_rank_distribution(ranks)
+    p_values = as_far(probabilities, rising + falling)  # of doubled sums
+    p, how = min(1.0, float(p_values[round(2.0 * smaller)])), f"exact p-value, counting all signs of {n} tied ranks"
+    if len(set(ranks.tolist())) == n:
+        p, how = min(1.0, float(stats.wilcoxon(kept, method="exact").pvalue)), "exact p-value"
+    return Ranked(smaller, p, how, attainable_size(probabilities, p_values, alpha))
 
 
 def mann_whitney(of_means: TestResult, x: FloatArray, y: FloatArray, why: str) -> TestResult:
     """Return Mann and Whitney's test of two independent samples.
+
+    The p-value is exact where both columns have fewer than 50 scores without ties, or few enough with ties (about 28
+    each), and by the normal approximation, corrected for ties and continuity, beyond.
 
     Args:
         of_means: Welch's t-test of the same columns; its means, difference and interval are kept.
@@ -74,17 +134,16 @@ def mann_whitney(of_means: TestResult, x: FloatArray, y: FloatArray, why: str) -
         why: Why this test is made.
 
     Source:
-        Mann & Whitney (1947), Annals of Mathematical Statistics 18(1):50-60; by `scipy.stats.mannwhitneyu`.
+        Mann & Whitney (1947), Annals of Mathematical Statistics 18(1):50-60; by `scipy.stats.mannwhitneyu`, with ties
+        as in `exact_ranks`.
     """
-    from scipy import stats
-
-    found: Any = stats.mannwhitneyu(y, x, alternative="two-sided")
+    found = _rank_sums(x, y, of_means.alpha)
     return msgspec.structs.replace(
         of_means,
         name="mannwhitney",
-        statistic=float(found.statistic),
+        statistic=found.statistic,
         df=None,
-        p=min(1.0, float(found.pvalue)),
+        p=found.p,
         effect=rank_biserial(x, y),
         assumptions=(
             of_means.assumptions[0],
@@ -92,10 +151,35 @@ def mann_whitney(of_means: TestResult, x: FloatArray, y: FloatArray, why: str) -
             "the interval is that of the means, by Welch's t distribution, and not the rank test's",
         ),
         method=(
-            "Mann-Whitney test (statistic: U of the treatment), Welch t interval of the difference of means, "
-            f"rank-biserial correlation without interval; {why}"
+            f"Mann-Whitney test (statistic: U of the treatment; {found.how}), Welch t interval of the difference of "
+            f"means, rank-biserial correlation without interval; {why}"
         ),
+        attainable=found.attainable,
     )
+
+
+def _rank_sums(x: FloatArray, y: FloatArray, alpha: float) -> Ranked:
+    import numpy as np
+    from scipy import stats
+
+    ranks: Any = stats.rankdata(np.concatenate((x, y)))
+    n, m = len(x), len(y)
+    u = float(ranks[n:].sum()) - m * (m + 1) / 2
+    is_tied = len(set(ranks.tolist())) < n + m
+    drawn, own = (m, ranks[n:]) if m <= n else (n, ranks[:n])  # the smaller column: fewer sums to count
+    attained = p = None
+    if steps_of_rank_sum(n + m, drawn) <= MOST_STEPS:
+        probabilities = rank_sum_distribution(ranks, drawn)
+        p_values = as_far(probabilities, drawn * (n + m + 1.0))  # of doubled sums
+        attained = attainable_size(probabilities, p_values, alpha)
+        p = float(p_values[round(2.0 * float(own.sum()))])
+    if is_tied and p is not None:
+        return Ranked(u, min(1.0, p), "exact p-value, counting all divisions of the tied ranks", attained)
+    how, method = "normal approximation with corrections for ties and continuity", "asymptotic"
+    if not is_tied and max(n, m) < _EXACT_BELOW:
+        how, method = "exact p-value", "exact"
+    found: Any = stats.mannwhitneyu(y, x, alternative="two-sided", method=method)
+    return Ranked(u, min(1.0, float(found.pvalue)), how, attained if method == "exact" else None)
 
 
 def rank_biserial(x: FloatArray, y: FloatArray) -> Effect:
@@ -104,9 +188,10 @@ def rank_biserial(x: FloatArray, y: FloatArray) -> Effect:
     Source:
         Kerby (2014), Comprehensive Psychology 3:1; Cliff (1993), Psychological Bulletin 114(3):494-509.
     """
+    import numpy as np
     from scipy import stats
 
-    ranks: Any = stats.rankdata([*x, *y])
+    ranks: Any = stats.rankdata(np.concatenate((x, y)))
     n, m = len(x), len(y)
     u = float(ranks[n:].sum()) - m * (m + 1) / 2
     return Effect("rank_biserial", 2.0 * u / (n * m) - 1.0)
@@ -123,7 +208,7 @@ def rank_biserial_paired(x: FloatArray, y: FloatArray) -> Effect:
     """
     from scipy import stats
 
-    differences = _rounded(x, y)
+    differences = rounded_differences(x, y)
     differences = differences[differences != 0]
     if not len(differences):
         raise DegenerateSample(f"all {len(x)} differences are 0 up to rounding: there is nothing to rank")
@@ -132,7 +217,7 @@ def rank_biserial_paired(x: FloatArray, y: FloatArray) -> Effect:
     return Effect("rank_biserial", (rising - falling) / (rising + falling))
 
 
-def _rounded(x: FloatArray, y: FloatArray) -> FloatArray:
+def rounded_differences(x: FloatArray, y: FloatArray) -> FloatArray:
     """Return differences in units of the largest score, so that .3 - .2 and .2 - .1 tie."""
     largest = max(float(abs(x).max()), float(abs(y).max())) or 1.0
     return ((y - x) / largest).round(_DIGITS)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from crucible.ir import Interval
+from crucible.stats.checks import Check
 from crucible.stats.names import TEST_TITLES
 from crucible.stats.wording import decimals_for, show_number, show_p, show_percent
 
@@ -41,7 +42,7 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 class TestResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of comparing a treatment with a baseline; every difference is treatment minus baseline.
+    """The outcome of comparing a treatment with a baseline or a fixed value; every difference is treatment minus that.
 
     Args:
         name: Canonical name of the test that was made, such as `mcnemar`.
@@ -66,6 +67,11 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
         method: The test, the intervals and the rule that chose them, in words.
         alpha: Type-I error rate at which `verdict` is given.
         versions: Versions of the packages that computed it.
+        checks: Checks of assumptions that were asked for; shown, and nothing was chosen by them.
+        attainable: For an exact test of counts or ranks: the probability of a p-value below alpha, at these counts (or
+            ties), if there is no difference, so the largest error rate up to alpha that it can have. Given for
+            McNemar's exact test, the sign test, Fisher's, the exact binomial test and, where they are exact and few
+            enough, Wilcoxon's and Mann and Whitney's; None for all others.
     """
 
     __test__: ClassVar[bool] = False  # or pytest takes the class for a test
@@ -92,6 +98,8 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
     treatment: str = "treatment"
     metric: str = "score"
     failures: str = ""
+    checks: tuple[Check, ...] = ()
+    attainable: float | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -123,6 +131,8 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
         if self.baseline_mean is None or self.treatment_mean is None:
             return f"{self.treatment} minus {self.baseline} is {numbers} over {self.n} pairs"
         base, treated = show_number(self.baseline_mean, digits), show_number(self.treatment_mean, digits)
+        if "scores" in self.counts:
+            return f"mean {self.metric} is {treated} (n = {self.n}), a difference of {numbers} from {self.baseline}"
         if "pairs" in self.counts:
             means = f"{treated} for {self.treatment} and {base} for {self.baseline} on the same {self.n} items"
         else:

@@ -38,10 +38,12 @@ def moments(values: FloatArray, *, largest: float) -> Moments:
     """
     import numpy as np
 
-    mean = float(values.mean())
-    spread = float(np.abs(values - mean).max())
-    variance = float(values.var(ddof=1)) if spread > _ROUNDING * largest else 0.0
-    return Moments(mean, variance, len(values))
+    shift = float(values[0])  # what the values have in common costs no digits
+    shifted = values - shift
+    mean = float(shifted.mean())
+    spread = float(np.abs(shifted - mean).max())
+    variance = float(shifted.var(ddof=1)) if spread > _ROUNDING * largest else 0.0
+    return Moments(shift + mean, variance, len(values))
 
 
 def welch_error(baseline: Moments, treatment: Moments) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Sizes of effect of several groups: the share of the variance that the groups explain.
 
-Only eta squared of groups with equal variances has an interval: the one by the non-central F distribution. The others
-come without one, and the results that carry them say so.
+All three estimate the same share in the population, and have the same interval, by the non-central F distribution of
+groups with equal variances. Where that cannot be had they come without one, and the results that carry them say so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from crucible.stats.result import Effect
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
 
-__all__ = ["SumsOfSquares", "eta_squared", "omega_squared", "sums_of_squares"]
+__all__ = ["SumsOfSquares", "epsilon_squared", "eta_squared", "omega_squared", "sums_of_squares"]
 
 
 class SumsOfSquares(msgspec.Struct, frozen=True):
@@ -50,12 +50,15 @@ def sums_of_squares(columns: Sequence[FloatArray]) -> SumsOfSquares:
     n, k = len(together), len(columns)
     if n <= k:
         raise TooFewSamples(f"{n} scores in {k} groups: no variance within groups can be estimated")
-    center = float(together.mean())
     largest = float(np.abs(together).max())
+    shift = float(together[0])  # what the scores have in common costs no digits
+    shifted = [column - shift for column in columns]
+    together = np.concatenate(shifted)
+    center = float(together.mean())
     if float(np.abs(together - center).max()) <= 1e-13 * largest or largest == 0.0:
-        raise DegenerateSample(f"all {n} scores are {center:.6g}: there is no variance to explain")
-    between = sum(len(column) * (float(column.mean()) - center) ** 2 for column in columns)
-    within = sum(float(((column - column.mean()) ** 2).sum()) for column in columns)
+        raise DegenerateSample(f"all {n} scores are {shift:.6g}: there is no variance to explain")
+    between = sum(len(column) * (float(column.mean()) - center) ** 2 for column in shifted)
+    within = sum(float(((column - column.mean()) ** 2).sum()) for column in shifted)
     return SumsOfSquares(between, within, k, n)
 
 
@@ -73,29 +76,59 @@ def eta_squared(squares: SumsOfSquares, *, level: float | None = None) -> Effect
         Cohen (1988), chapter 8; interval: Steiger (2004), Psychological Methods 9(2):164-182, by the non-central F.
     """
     value = squares.between / (squares.between + squares.within)
-    if level is None or squares.within == 0.0:
-        return Effect("eta_squared", value)
-    df, df_within = squares.groups - 1, squares.n - squares.groups
-    f = (squares.between / df) / (squares.within / df_within)
-    limits = _noncentrality_limits(f, (df, df_within), level)
-    if limits is None:
-        return Effect("eta_squared", value)
-    low, high = (limit / (limit + squares.n) for limit in limits)
-    return Effect("eta_squared", value, Interval(low, high, level, "non-central F"))
+    return Effect("eta_squared", value, None if level is None else _share_interval(squares, level))
 
 
-def omega_squared(squares: SumsOfSquares) -> Effect:
+def omega_squared(squares: SumsOfSquares, *, level: float | None = None) -> Effect:
     """Return omega squared: an estimate of the share of the variance that the groups explain in the population.
 
-    Less biased than eta squared; below 0 where the groups differ less than chance alone would make them. Without an
-    interval.
+    Less biased than eta squared; below 0 where the groups differ less than chance alone would make them.
+
+    Args:
+        squares: Of the groups.
+        level: Coverage that the interval aims at; None: no interval. It is that of the share in the population, at
+            least 0, and so may lie above a negative estimate.
 
     Source:
-        Hays (1963), Statistics for Psychologists; left negative as Okada (2017) recommends, Behaviormetrika 44:467-477.
+        Hays (1963), Statistics for Psychologists; left negative as Okada (2017) recommends, Behaviormetrika 44:467-477;
+        interval: Steiger (2004).
     """
     error = squares.within / (squares.n - squares.groups)
     total = squares.between + squares.within
-    return Effect("omega_squared", (squares.between - (squares.groups - 1) * error) / (total + error))
+    value = (squares.between - (squares.groups - 1) * error) / (total + error)
+    return Effect("omega_squared", value, None if level is None else _share_interval(squares, level))
+
+
+def epsilon_squared(squares: SumsOfSquares, *, level: float | None = None) -> Effect:
+    """Return epsilon squared: the explained variance without bias, over the total variance without bias.
+
+    Args:
+        squares: Of the groups.
+        level: As for `omega_squared`.
+
+    Source:
+        Kelley (1935), Proceedings of the National Academy of Sciences 21(9):554-559; interval: Steiger (2004).
+    """
+    error = squares.within / (squares.n - squares.groups)
+    value = (squares.between - (squares.groups - 1) * error) / (squares.between + squares.within)
+    return Effect("epsilon_squared", value, None if level is None else _share_interval(squares, level))
+
+
+def _share_interval(squares: SumsOfSquares, level: float) -> Interval | None:
+    """Return the interval of the explained share; None where it does not exist or scipy cannot find it.
+
+    It does not exist where the groups differ so little that even groups without any difference would rarely do so: then
+    both limits would be 0, a width that no sample earns.
+    """
+    if squares.within == 0.0:
+        return None
+    df, df_within = squares.groups - 1, squares.n - squares.groups
+    f = (squares.between / df) / (squares.within / df_within)
+    limits = _noncentrality_limits(f, (df, df_within), level)
+    if limits is None or limits[1] == 0.0:
+        return None
+    low, high = (limit / (limit + squares.n) for limit in limits)
+    return Interval(low, high, level, "non-central F")
 
 
 def _noncentrality_limits(f: float, df: tuple[int, int], level: float) -> tuple[float, float] | None:

@@ -1,0 +1,147 @@
+"""What a test against a margin found, with the one sentence that says no more than it showed: never "equal"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from crucible.ir import Interval
+from crucible.stats.result import Effect
+from crucible.stats.wording import decimals_for, show_number, show_p, show_percent
+
+__all__ = ["EquivalenceResult", "EquivalenceVerdict"]
+
+_TITLES = {
+    "paired_ttest": "paired t-test",
+    "welch": "Welch's t-test",
+    "student": "Student's t-test",
+    "tango": "Tango's score test",
+    "newcombe": "Newcombe's score interval",
+}
+
+
+class EquivalenceVerdict(StrEnum):
+    """What was shown, and what was not."""
+
+    EQUIVALENCE_SHOWN = "equivalence_shown"
+    EQUIVALENCE_NOT_SHOWN = "equivalence_not_shown"
+    NON_INFERIORITY_SHOWN = "non_inferiority_shown"
+    NON_INFERIORITY_NOT_SHOWN = "non_inferiority_not_shown"
+
+
+class EquivalenceResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a test against a margin found; every difference is treatment minus baseline.
+
+    Its fields are those of `TestResult`, and these.
+
+    Args:
+        name: `tost` or `non_inferiority`.
+        test: The one-sided test that it is made of, such as `paired_ttest`, `welch`, `tango` or `newcombe`.
+        statistic: Of the one-sided test that decides, the one with the larger p-value.
+        p: One-sided p-value of that test, 0 to 1.
+        p_low: P-value against a difference at or below -margin; None where it plays no part.
+        p_high: P-value against a difference at or above +margin; None where it plays no part.
+        interval: Interval of `difference` at level 1 - 2 alpha; what was shown holds for all of it.
+        margin: The difference that does not matter any more, above 0.
+        higher_is_better: Whether a higher score is the better one; decides the side of non-inferiority.
+    """
+
+    name: str
+    test: str
+    statistic: float
+    p: float
+    p_low: float | None
+    p_high: float | None
+    difference: float
+    interval: Interval
+    effect: Effect
+    n: int
+    counts: dict[str, int]
+    margin: float
+    higher_is_better: bool
+    assumptions: tuple[str, ...]
+    method: str
+    alpha: float
+    versions: dict[str, str]
+    df: float | None = None
+    p_adjusted: float | None = None
+    correction: str | None = None
+    comparisons: int = 1
+    baseline_mean: float | None = None
+    treatment_mean: float | None = None
+    baseline: str = "baseline"
+    treatment: str = "treatment"
+    metric: str = "score"
+    failures: str = ""
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the (adjusted) p-value is below alpha."""
+        return (self.p if self.p_adjusted is None else self.p_adjusted) < self.alpha
+
+    @property
+    def verdict(self) -> EquivalenceVerdict:
+        """What was shown or not."""
+        return EquivalenceVerdict(f"{'equivalence' if self.name == 'tost' else self.name}_{self._shown('_')}")
+
+    def _shown(self, space: str = " ") -> str:
+        return "shown" if self.is_shown else f"not{space}shown"
+
+    @property
+    def wording(self) -> str:
+        """The result in one sentence that claims no more than the numbers do."""
+        if self.name == "tost":
+            claim = f"Equivalence within ±{self.margin:.6g} was {self._shown()}"
+        else:
+            claim = f"That {self.treatment} is non-inferior to {self.baseline} by a margin of {self.margin:.6g} was "
+            claim += self._shown() + (" (higher is better)" if self.higher_is_better else " (lower is better)")
+        parts = [f"{claim}: {self._estimate()}"]
+        if note := self._note():
+            parts.append(note)
+        if self.failures:
+            parts.append(self.failures)
+        return "; ".join(parts) + "."
+
+    def _note(self) -> str:
+        """What one might misread."""
+        is_apart = not self.interval.low <= 0.0 <= self.interval.high
+        if not self.is_shown:
+            more = "differ" if self.name == "tost" else "differ, or that it is worse,"
+            return f"this does not show that they {more} by more than the margin"
+        if not is_apart:
+            return ""
+        if self.name == "tost":
+            return "the interval excludes 0: there is a difference, of a size that the margin allows"
+        is_worse = (self.difference < 0.0) == self.higher_is_better
+        return "the interval excludes 0: it is worse, by less than the margin" if is_worse else ""
+
+    def _estimate(self) -> str:
+        interval = self.interval
+        digits = decimals_for(self.difference, interval.low, interval.high)
+        low, high = (show_number(end, digits, signed=True) for end in (interval.low, interval.high))
+        tests = f"{'two one-sided tests' if self.name == 'tost' else 'one-sided test'}, {_TITLES[self.test]}"
+        shown = show_p(self.p, self.alpha)
+        if self.p_adjusted is not None:
+            adjusted = show_p(self.p_adjusted, self.alpha)
+            shown += f", {adjusted} after {self.correction} correction for {self.comparisons} comparisons"
+        difference = show_number(self.difference, digits, signed=True)
+        return (
+            f"{self.metric} of {self.treatment} minus {self.baseline} is {difference} "
+            f"({show_percent(interval.level)} interval {low} to {high}; {tests}, {shown}; n = {self.n})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data, `verdict` and `wording` included."""
+        return {**msgspec.to_builtins(self), "verdict": self.verdict.value, "wording": self.wording}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> EquivalenceResult:
+        """Read what `to_dict` returned; keys that are not fields are ignored.
+
+        Raises:
+            msgspec.ValidationError: `data` is not a result.
+        """
+        return msgspec.convert(dict(data), type=cls)

@@ -1,0 +1,126 @@
+"""Does a confidence of 0.8 come true in 80 of 100 cases: shares right by confidence, and the expected gap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from crucible.errors import StatsError, TooFewSamples
+from crucible.ir import Interval
+from crucible.stats.extra import needs_stats
+from crucible.stats.proportion import wilson
+from crucible.stats.rendering.notebook import shown_in_notebooks
+from crucible.stats.sample import Scores, check_rates, is_binary, one_column
+from crucible.stats.wording import show_percent
+
+__all__ = ["Reliability", "ReliabilityBin", "reliability"]
+
+
+class ReliabilityBin(msgspec.Struct, frozen=True):
+    """Answers of about one confidence.
+
+    Args:
+        low: Lowest confidence of the bin.
+        high: Highest; it belongs to the next bin, except 1.
+        n: Answers in it.
+        right: How many of them are right.
+        confidence: Mean confidence of these.
+        accuracy: Share that is right.
+        interval: Of the share, Wilson's.
+    """
+
+    low: float
+    high: float
+    n: int
+    right: int
+    confidence: float
+    accuracy: float
+    interval: Interval
+
+
+@shown_in_notebooks
+class Reliability(msgspec.Struct, frozen=True):
+    """How well confidences fit what came true.
+
+    Args:
+        ece: Expected calibration error: the mean gap between confidence and accuracy over bins, weighted by their
+            answers; 0 to 1.
+        brier: Mean squared gap between the confidence and what came true, 0 to 1.
+        n: Answers.
+        bins: Those that hold answers, by confidence.
+        planned: How many bins the line from 0 to 1 was cut into.
+        label: Whose confidences they are.
+    """
+
+    ece: float
+    brier: float
+    n: int
+    bins: tuple[ReliabilityBin, ...]
+    planned: int
+    label: str = "model"
+
+    @property
+    def wording(self) -> str:
+        """The calibration in one sentence."""
+        level = show_percent(self.bins[0].interval.level)
+        outside = [one for one in self.bins if not one.interval.low <= one.confidence <= one.interval.high]
+        told = f"{len(outside)} of {len(self.bins)} bins have a confidence outside of their {level} interval"
+        return (
+            f"{self.label}: expected calibration error {self.ece:.3f} and Brier score {self.brier:.3f} over {self.n} "
+            f"answers in {self.planned} bins of equal width; {told}; the error is above 0 even where all confidences "
+            "are right."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data, `wording` included."""
+        return {**msgspec.to_builtins(self), "wording": self.wording}
+
+
+@needs_stats
+def reliability(
+    confidences: Scores, right: Scores, *, bins: int = 10, level: float = 0.95, label: str = "model"
+) -> Reliability:
+    """Return how well confidences fit what came true.
+
+    Args:
+        confidences: The probability that each answer is right, 0 to 1.
+        right: Whether it is, 0 or 1, in the same order.
+        bins: Bins of equal width that 0 to 1 is cut into, at least 1.
+        level: Of the intervals.
+        label: Whose confidences they are.
+
+    Raises:
+        StatsError: A confidence is no probability, an outcome is not 0 or 1, or the columns differ in length.
+        TooFewSamples: There are no answers.
+
+    Source:
+        Expected calibration error: Naeini, Cooper & Hauskrecht (2015), AAAI; Guo et al. (2017), ICML. Brier (1950),
+        Monthly Weather Review 78(1):1-3.
+    """
+    import numpy as np
+
+    check_rates(0.5, level)
+    if bins < 1:
+        raise StatsError(f"calibration needs at least 1 bin, got {bins}")
+    p, hit = one_column(confidences), one_column(right)  # (n,) each
+    if not len(p):
+        raise TooFewSamples("no answers: calibration has nothing to stand on")
+    if len(p) != len(hit):
+        raise StatsError(f"{len(p)} confidences and {len(hit)} outcomes: each answer needs one of both")
+    if p.min() < 0.0 or p.max() > 1.0:
+        raise StatsError(f"a confidence lies between 0 and 1, got {p.min():g} to {p.max():g}")
+    if not is_binary(hit):
+        raise StatsError("an answer is right (1) or wrong (0); a score in between has no calibration of this kind")
+    places = np.minimum((p * bins).astype(int), bins - 1)  # (n,)
+    found = [
+        _bin(place / bins, (place + 1) / bins, p[places == place], hit[places == place], level)
+        for place in np.unique(places).tolist()
+    ]
+    gap = sum(one.n * abs(one.confidence - one.accuracy) for one in found) / len(p)
+    return Reliability(float(gap), float(((p - hit) ** 2).mean()), len(p), tuple(found), bins, label)
+
+
+def _bin(low: float, high: float, p: Any, hit: Any, level: float) -> ReliabilityBin:
+    n, right = len(p), int(hit.sum())
+    return ReliabilityBin(low, high, n, right, float(p.mean()), right / n, wilson(right, n, level=level))
