@@ -60,6 +60,12 @@ SCALARS = (
 )
 """A number under a name at a step, kept for good."""
 
+EVALUATIONS = (
+    Peer("inspect-ai", "benchmarks.evaluating.inspect_ai", ("inspect-ai==0.3.285",)),
+    Peer("lm-eval", "benchmarks.evaluating.lm_eval", ("torch==2.13.0", "lm-eval==0.4.13")),
+)
+"""Questions that a model is asked and scored on."""
+
 QUIET = {
     "DO_NOT_TRACK": "1",
     "HAMILTON_TELEMETRY_ENABLED": "false",

@@ -24,6 +24,8 @@ NAMES = (
     "traces",
     "trace_store",
     "viewer",
+    "resampling",
+    "evaluating",
     "imports",
     "size",
 )
@@ -52,6 +54,7 @@ class Scale:
         run_points: Points of the large run that is opened.
         soak_s: Seconds of the soak.
         soak_rate: Events a second of the soak.
+        evaluated_items: Items of the large evaluation.
         own_modules_only: Import only the package's own modules, not what it is compared with.
         budget: How long to repeat.
     """
@@ -70,6 +73,7 @@ class Scale:
     run_points: int = 10_000_000
     soak_s: float = 600.0
     soak_rate: float = 50_000.0
+    evaluated_items: int = 200_000
     own_modules_only: bool = False
     budget: Budget = dataclasses.field(default_factory=budget)
 

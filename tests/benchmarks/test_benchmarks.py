@@ -38,6 +38,7 @@ SMALL = topic.Scale(
     run_points=100,
     soak_s=0.5,
     soak_rate=400.0,
+    evaluated_items=400,
     own_modules_only=True,
     budget=TINY,
 )
@@ -54,7 +55,7 @@ def own_figures(name: str) -> list[Figure]:
     return list(topic.topic(name).measure(SMALL))
 
 
-LONG = {"telemetry", "soak"}  # a quarter of a minute each; `test_scalars` and `test_soak` have their parts
+LONG = {"telemetry", "soak", "resampling", "evaluating"}  # a quarter of a minute each; their parts have tests
 
 
 def marked(names: Iterable[str]) -> list[Any]:
@@ -77,7 +78,7 @@ def test_own_side_yields_figures(name: str) -> None:
             assert 0 < each.low <= each.median <= each.high
 
 
-@pytest.mark.parametrize("name", marked(["pipeline", "ir", "telemetry", "traces"]))
+@pytest.mark.parametrize("name", marked(["pipeline", "ir", "telemetry", "traces", "evaluating"]))
 def test_peers_are_divided_by_figures_that_exist(name: str) -> None:
     """What a peer's figure is divided by is a figure that Crucible's side yields."""
     chosen = topic.topic(name)

@@ -8,6 +8,7 @@ import sys
 HEAVY = {
     *("torch", "transformers", "peft", "tokenizers", "safetensors", "accelerate"),
     *("numpy", "scipy", "statsmodels", "pandas", "pyarrow", "jsonschema", "huggingface_hub"),
+    *("sacrebleu", "rouge_score", "nltk", "matplotlib", "zstandard"),
     *("sqlalchemy", "alembic", "typer", "click", "rich"),
 }
 

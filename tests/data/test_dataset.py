@@ -38,11 +38,15 @@ def test_a_dataset_is_immutable() -> None:
 
 
 def test_indexing_gives_an_item_and_slicing_a_dataset() -> None:
-    """A slice keeps name and provenance."""
+    """A slice keeps name and source, and says what it is."""
     data = dataset()
     assert data[-1].id == "i9"
     assert ids(data[2:4]) == ["i2", "i3"]
-    assert data[2:4].provenance == data.provenance
+    assert data[2:4].provenance == msgspec.structs.replace(data.provenance, notes=("slice [2:4]",))
+    assert ids(data[::-3]) == ["i9", "i6", "i3", "i0"]
+    assert ids(data[7:][:2]) == ["i7", "i8"]
+    with pytest.raises(IndexError, match="there are 2 items, so none at 2"):
+        data[2:4][2]
 
 
 def test_shuffle_is_a_permutation_that_the_seed_decides() -> None:

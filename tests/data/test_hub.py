@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import hashlib
 import json
+import os
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +21,9 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from crucible.data import Item, load
+from crucible.data import Dataset, Item, load
+from crucible.data import cache as cache_room
+from crucible.data.cache.record import Wanted
 from crucible.errors import DataError, MissingExtra
 from crucible.ir import DatasetRef
 
@@ -28,6 +35,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty Hub cache; the tests' environment says that there is no network."""
     folder = tmp_path / "hub"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
+    monkeypatch.setenv("CRUCIBLE_CACHE", str(tmp_path / "crucible"))
     return folder
 
 
@@ -115,10 +123,10 @@ def test_a_bad_row_is_named_by_repository_file_and_row(cache: Path) -> None:
         load(hub())
     (snapshot / "train.parquet").write_bytes(b"PAR1 not")
     with pytest.raises(DataError, match=r"train.parquet is no readable parquet file"):
-        load(hub())
-    (snapshot / "train.csv").write_text("a,b")
-    with pytest.raises(DataError, match=r"train.csv: expected .parquet or .jsonl"):
-        load(hub(options={"files": ["train.csv"]}))
+        load(hub(options={"on_change": "accept"}))
+    (snapshot / "train.txt").write_text("a,b")
+    with pytest.raises(DataError, match=r"train.txt: the name does not say what it is; expected one of .parquet"):
+        load(hub(options={"files": ["train.txt"]}))
 
 
 def test_without_cache_and_network_there_is_one_clear_sentence(cache: Path) -> None:
@@ -154,9 +162,14 @@ def test_without_its_packages_the_extra_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 class FakeHub(BaseHTTPRequestHandler):
-    """Speaks what snapshot_download asks of the Hub, for one repository; a gated and an absent one are refused."""
+    """Speaks what huggingface_hub asks of the Hub, for one repository; a gated and an absent one are refused."""
 
     files: ClassVar[dict[str, bytes]] = {}
+    commit: ClassVar[str] = SHA
+    in_lfs: ClassVar[bool] = False
+    lies: ClassVar[bool] = False
+    sent: ClassVar[list[str]] = []
+    url: ClassVar[str] = ""
 
     def log_message(self, *args: object) -> None:
         """Stay quiet."""
@@ -170,6 +183,16 @@ class FakeHub(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
+    def described(self, key: str, name: str) -> dict[str, Any]:
+        """Say of a file what the Hub says: its name, size, and the hash under which git or LFS keeps it."""
+        content = self.files[name]
+        sha = hashlib.sha256(content).hexdigest()
+        git = "0" * 40 if self.lies else hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        one: dict[str, Any] = {key: name, "size": len(content), "blobId": git, "oid": git, "type": "file"}
+        if self.in_lfs:
+            one["lfs"] = {"oid": sha, "sha256": sha, "size": len(content), "pointerSize": 130}
+        return one
+
     def do_GET(self) -> None:
         """Answer a request for the repository, its tree or a file."""
         path = unquote(urlsplit(self.path).path)
@@ -178,18 +201,19 @@ class FakeHub(BaseHTTPRequestHandler):
         elif "/revision/v9" in path:
             self.answer(404, b"{}", X_Error_Code="RevisionNotFound")
         elif path.startswith("/api/datasets/me/claims/tree/"):
-            tree = [
-                {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
-                for name, content in self.files.items()
-            ]
+            tree = [self.described("path", name) for name in self.files]
             self.answer(200, json.dumps(tree).encode(), Content_Type="application/json")
         elif path.startswith("/api/datasets/me/claims"):
-            names = [{"rfilename": name} for name in self.files]
-            info = {"id": "me/claims", "sha": SHA, "siblings": names, "private": False, "tags": [], "downloads": 0}
+            names = [self.described("rfilename", name) for name in self.files]
+            known = {"private": False, "tags": [], "downloads": 0}
+            info = {"id": "me/claims", "sha": self.commit, "siblings": names, **known}
             self.answer(200, json.dumps(info).encode(), Content_Type="application/json")
         elif path.startswith("/datasets/me/claims/resolve/"):
-            content = self.files[path.split(SHA + "/", 1)[1]]
-            self.answer(200, content, ETag=f'"{hashlib.sha1(content).hexdigest()}"', X_Repo_Commit=SHA)
+            name = path.removeprefix("/datasets/me/claims/resolve/").split("/", 1)[1]
+            content = self.files[name]
+            if self.command == "GET":
+                self.sent.append(name)
+            self.answer(200, content, ETag=f'"{hashlib.sha1(content).hexdigest()}"', X_Repo_Commit=self.commit)
         else:
             self.answer(404, b"{}", X_Error_Code="RepoNotFound")
 
@@ -199,7 +223,8 @@ class FakeHub(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeHub]]:
     """Run the fake Hub on this machine and point huggingface_hub at it."""
-    kind = type("OneHub", (FakeHub,), {"files": {"train.jsonl": b'{"input": "a", "expected": "b"}', "README.md": b"x"}})
+    files = {"train.jsonl": b'{"input": "a", "expected": "b"}', "README.md": b"x"}
+    kind = type("OneHub", (FakeHub,), {"files": files, "sent": []})
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -211,21 +236,201 @@ def server(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeHu
     )
     monkeypatch.setattr("huggingface_hub.hf_api.constants.ENDPOINT", url)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    kind.url = url
     yield kind
     httpd.shutdown()
     thread.join()
     httpd.server_close()
 
 
+def outputs(data: Dataset) -> list[str | None]:
+    """Return the expected answers."""
+    return [item.expected for item in data]
+
+
 def test_a_download_records_the_commit_and_fetches_only_the_split(server: type[FakeHub], cache: Path) -> None:
     """The second time, without a network, the cache answers with the same items."""
     online = load(hub())
-    assert [item.expected for item in online] == ["b"]
+    assert outputs(online) == ["b"]
     assert online.provenance.revision == SHA
     assert [path.name for path in (cache / "datasets--me--claims/snapshots" / SHA).iterdir()] == ["train.jsonl"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         assert load(hub()).content_hash() == online.content_hash()
+    assert load(hub(), offline=True).content_hash() == online.content_hash()
+    assert server.sent == ["train.jsonl"]
+
+
+@pytest.mark.parametrize("in_lfs", [True, False])
+def test_a_changed_repository_is_refused_and_the_message_says_how_to_go_on(server: type[FakeHub], in_lfs: bool) -> None:
+    """A commit that leaves the split's files alone changes nothing; another file is an error, with both ways out."""
+    server.in_lfs = in_lfs
+    first = load(hub())
+    server.commit, server.files["README.md"] = "f" * 40, b"better words"
+    assert load(hub()).provenance.revision == SHA
+    server.files["train.jsonl"] = b'{"input": "a", "expected": "c"}'
+    with pytest.raises(DataError, match=f"has changed on the Hub .*train.jsonl.*version: {SHA} .*on_change: accept"):
+        load(hub())
+    assert outputs(load(hub(), offline=True)) == ["b"]
+    assert outputs(load(hub(), on_change="accept")) == ["c"]
+    again = load(hub())
+    assert (outputs(again), again.provenance.revision) == (["c"], "f" * 40)
+    assert first.provenance.sha256 != again.provenance.sha256
+
+
+def test_a_file_that_joins_the_split_is_a_change(server: type[FakeHub]) -> None:
+    """A split is all of its files."""
+    server.files = {"train-00000-of-00001.jsonl": b'{"input": "a", "expected": "b"}'}
+    load(hub())
+    server.commit = "e" * 40
+    server.files = {**server.files, "train-00001-of-00002.jsonl": b'{"input": "c", "expected": "d"}'}
+    with pytest.raises(DataError, match="train-00001-of-00002.jsonl is another file"):
+        load(hub())
+
+
+def test_a_revision_that_is_a_commit_is_never_asked_about(server: type[FakeHub]) -> None:
+    """It cannot change; so a pinned dataset needs no network once it is there."""
+    assert outputs(load(hub(version=SHA))) == ["b"]
+    server.commit, server.files = "d" * 40, {}
+    assert outputs(load(hub(version=SHA))) == ["b"]
+
+
+def test_an_altered_file_in_the_cache_is_noticed(server: type[FakeHub], cache: Path) -> None:
+    """Each read hashes the file and holds it against the record; removing it has it downloaded anew."""
+    load(hub())
+    file = cache / "datasets--me--claims/snapshots" / SHA / "train.jsonl"
+    file.resolve().write_bytes(b'{"input": "a", "expected": "!"}')
+    with pytest.raises(DataError, match=r'is not the file that was recorded .*data.cache.remove\("me/claims"\)'):
+        load(hub())
+    with pytest.raises(DataError, match="is not the file that was recorded"):
+        load(hub(), offline=True)
+    assert cache_room.remove("me/claims") > 0
+    assert outputs(load(hub())) == ["b"]
+
+
+def test_a_file_that_is_gone_is_downloaded_again_at_the_recorded_commit(server: type[FakeHub], cache: Path) -> None:
+    """Offline that cannot be, and is said."""
+    load(hub())
+    (cache / "datasets--me--claims/snapshots" / SHA / "train.jsonl").unlink()
+    with pytest.raises(DataError, match="train.jsonl of the recorded commit 01234567 is not in the Hub cache"):
+        load(hub(), offline=True)
+    assert outputs(load(hub())) == ["b"]
+
+
+def test_a_download_that_is_not_what_the_hub_describes_is_damaged(server: type[FakeHub]) -> None:
+    """It is taken out of the cache, so that the next try can succeed; nothing is recorded."""
+    server.lies = True
+    with pytest.raises(DataError, match="train.jsonl came damaged"):
+        load(hub())
+    assert cache_room.list() == ()
+    server.lies = False
+    assert outputs(load(hub())) == ["b"]
+    assert server.sent == ["train.jsonl", "train.jsonl"]
+
+
+def test_without_an_answer_of_the_hub_the_recorded_data_is_read(
+    server: type[FakeHub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that fails is no change; the files are checked all the same."""
+    load(hub())
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.hf_api.constants.ENDPOINT", "http://127.0.0.1:9")
+    assert outputs(load(hub())) == ["b"]
+
+
+def test_the_cache_is_listed_measured_and_removed_by_name(server: type[FakeHub], cache: Path) -> None:
+    """What two splits share is removed with the last of them; a name is looked up and never a path."""
+    server.files["test.jsonl"] = b'{"input": "t", "expected": "u"}'
+    load(hub())
+    load(hub(split="test"))
+    entries = cache_room.list()
+    assert [(entry.name, entry.split, entry.commit, entry.is_complete) for entry in entries] == [
+        ("me/claims", "test", SHA, True),
+        ("me/claims", "train", SHA, True),
+    ]
+    assert entries[1].files == ("train.jsonl",)
+    assert cache_room.cache_size() == sum(entry.size_bytes for entry in entries) == 62
+    assert cache_room.remove("me/claims", split="test") == 0
+    assert cache_room.cache_size() == 31
+    for name in ("../../etc", "me/claim", "/", "*"):
+        with pytest.raises(DataError, match=f'nothing of "{re.escape(name)}" is in the cache; it has: me/claims'):
+            cache_room.remove(name)
+    assert cache_room.remove("me/claims") >= 31
+    assert cache_room.list() == ()
+    assert cache_room.cache_size() == 0
+    assert not list((cache / "datasets--me--claims").glob("snapshots/*/*"))
+
+
+def test_a_damaged_record_is_an_error_that_names_it(server: type[FakeHub]) -> None:
+    """It is never taken for nothing: that would record whatever is there now."""
+    load(hub())
+    (record,) = cache_room.records_folder().glob("*.json")
+    record.write_text('{"wanted": ')
+    with pytest.raises(DataError, match=rf"{record.name}, the record of a download, cannot be read"):
+        load(hub())
+
+
+@pytest.mark.parametrize("name", ["../up", "a/../b", "train/../../x", "x*", "[a]"])
+def test_a_split_or_config_that_is_no_name_is_refused(cache: Path, name: str) -> None:
+    """Before it becomes part of a pattern or a path."""
+    with pytest.raises(DataError, match="is no name; expected letters"):
+        load(hub(split=name))
+    with pytest.raises(DataError, match="is no name; expected letters"):
+        load(hub(options={"config": name}))
+
+
+def test_the_name_of_a_record_is_safe_whatever_the_dataset_is_called() -> None:
+    """Letters, digits and dashes, and a hash that keeps apart what looks alike."""
+    names = {
+        Wanted(name=name, repository=name, split="train", config=None, version=None, patterns=()).file_name()
+        for name in ("../../x", "x", "X", "x" * 500, "\x00/é")
+    }
+    assert len(names) == 5
+    assert all(re.fullmatch(r"[a-z0-9-]{1,60}\.[0-9a-f]{16}\.json", name) for name in names)
+
+
+def test_processes_at_once_download_once_and_agree(server: type[FakeHub], cache: Path) -> None:
+    """One holds the lock and records; the others find the record. No file is left half written."""
+    code = "from crucible.data import load; print(load('me/claims', provider='huggingface').content_hash())"
+    own = {"HF_ENDPOINT": server.url, "HF_HUB_OFFLINE": "0", "HF_HUB_CACHE": str(cache), "HF_HUB_DISABLE_XET": "1"}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            env={**os.environ, **own},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=60) for process in running]
+    assert [process.returncode for process in running] == [0, 0], said
+    assert {out for out, _ in said} == {load(hub()).content_hash() + "\n"}
+    assert server.sent == ["train.jsonl"]
+    assert len(list(cache_room.records_folder().glob("*.json"))) == 1
+    assert not list(cache_room.records_folder().glob(".*.tmp"))
+
+
+def test_csv_and_gzipped_files_of_a_repository_are_read(server: type[FakeHub]) -> None:
+    """Parquet first, then JSONL, CSV and the others; `format` chooses."""
+    lines = gzip.compress(b'{"input": "a", "expected": "from gz"}')
+    server.files = {"train.csv": b"input,expected\na,from csv\n", "train.jsonl.gz": lines}
+    assert outputs(load(hub(format="csv"))) == ["from csv"]
+    assert outputs(load(hub())) == ["from gz"]
+
+
+def test_a_repository_is_streamed(server: type[FakeHub]) -> None:
+    """Checked against the record first; the revision is in the provenance."""
+    stream = load(hub(), stream=True)
+    assert (stream.provenance.revision, stream.provenance.sha256 is None) == (SHA, False)
+    assert stream.content_hash() == load(hub()).content_hash()
+
+
+def test_names_whose_repository_holds_a_program_say_where_the_files_are(cache: Path) -> None:
+    """Nothing of a repository is run."""
+    for name, home in (("fever", "fever.ai"), ("scifact", "github.com/allenai/scifact")):
+        with pytest.raises(DataError, match=f"programs are not run here; get its files from .*{home}"):
+            load(hub(name))
 
 
 @pytest.mark.parametrize(

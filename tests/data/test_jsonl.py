@@ -121,10 +121,10 @@ def test_a_file_that_cannot_be_read_is_named(file: Path, monkeypatch: pytest.Mon
     """The system's reason is part of the sentence."""
     file.write_text("")
 
-    def refuse(self: Path) -> bytes:
+    def refuse(self: Path, *args: object) -> bytes:
         raise PermissionError(13, "Permission denied", str(self))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(DataError, match=r"train\.jsonl cannot be read \(Permission denied\)"):
         load("jsonl", path=file)
 

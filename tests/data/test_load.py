@@ -19,8 +19,10 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_the_known_names() -> None:
-    """What is listed can be loaded."""
-    assert dataset_names() == ("gsm8k", "jsonl", "scifact", "tickets")
+    """What is listed can be loaded: datasets, formats of files, and `file`, which goes by the file's name."""
+    datasets = {"arc", "fever", "gsm8k", "hellaswag", "humaneval", "math500", "mbpp", "mmlu", "no_robots", "scifact"}
+    files = {"arrow", "csv", "file", "json", "jsonl", "parquet", "tsv"}
+    assert dataset_names() == tuple(sorted(datasets | files | {"tickets", "truthfulqa"}))
 
 
 def test_an_unknown_name_is_an_error_with_the_nearest_one() -> None:
@@ -33,8 +35,8 @@ def test_an_unknown_provider_or_format_is_an_error() -> None:
     """Every word of a reference is executed or refused."""
     with pytest.raises(DataError, match='unknown provider "hugingface"; known: .*; did you mean "huggingface"'):
         load("x/y", provider="hugingface")
-    with pytest.raises(DataError, match='the format "csv" is not read here; local files are jsonl'):
-        load("mine", format="csv", path="x.csv")
+    with pytest.raises(DataError, match='mine: the format "parqet" is not read here; .*did you mean "parquet"'):
+        load("mine", format="parqet", path="x.parquet")
 
 
 def test_a_file_may_go_by_any_name(file: Path) -> None:
@@ -108,6 +110,8 @@ def test_tickets_have_a_size_without_a_limit() -> None:
         ({"split": "dev"}, 'tickets has no split "dev"; it has: train, test'),
         ({"version": "2"}, 'tickets is of version ".*", not "2"'),
         ({"schema": {}}, "leave schema out"),
+        ({"format": "csv"}, 'no format "csv"; leave format out'),
+        ({"stream": True}, "made in memory and cannot be streamed"),
     ],
 )
 def test_tickets_refuse_what_they_cannot_do(options: dict[str, object], message: str) -> None:

@@ -27,7 +27,6 @@ from crucible.data.numbers import numbers_in
         ("-$5.50", Fraction(-11, 2)),
         ("$-5.50", Fraction(-11, 2)),
         ("16-9=7", 7),
-        ("16-9", 9),
         ("3.14", Fraction(314, 100)),
         (".5", Fraction(1, 2)),
         ("1/2", Fraction(1, 2)),

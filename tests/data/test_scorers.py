@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from functools import partial
 
 import pytest
@@ -14,9 +15,10 @@ from crucible.data import (
     number_match,
     resolve_scorers,
     schema_compliance,
+    score_bounds,
     scorer_names,
 )
-from crucible.errors import DataError
+from crucible.errors import DataError, MissingExtra
 from crucible.ir import Failed, Scored, Skipped
 
 RIGHT, WRONG = Scored(1.0), Scored(0.0)
@@ -166,7 +168,11 @@ def test_an_unknown_scorer_is_an_error_with_the_nearest_name() -> None:
     data = load([("a", "b")])
     with pytest.raises(DataError, match='unknown scorer "exact_macth"; known: .*; did you mean "exact_match"'):
         resolve_scorers(["exact_macth"], data)
-    assert set(scorer_names()) == {"exact_match", "field_f1", "number_match", "schema_compliance"}
+    assert set(scorer_names()) == {
+        *("exact_match", "number_match", "math_match", "choice_match", "boolean_match", "json_match", "field_f1"),
+        *("schema_compliance", "token_f1", "bleu", "chrf", "rouge1", "rouge2", "rouge_l", "code_passes"),
+        *("citation_precision", "citation_recall", "citation_f1"),
+    }
 
 
 def test_scorers_come_as_names_functions_or_a_mapping() -> None:
@@ -194,3 +200,27 @@ def test_scorers_that_cannot_be_used_are_refused_by_name(scorers: object, messag
     """Before the first question is asked."""
     with pytest.raises(DataError, match=message):
         resolve_scorers(scorers, load([("a", "b")]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", sorted({*scorer_names()} - {"code_passes", "schema_compliance"}))
+def test_every_named_scorer_says_its_bounds_and_never_scores_a_missing_answer(name: str) -> None:
+    """Without anything to compare with a scorer skips."""
+    (scorer,) = resolve_scorers([name], load([("a", "b")])).values()
+    low, high = score_bounds(scorer) or (0.0, -1.0)
+    assert low < high
+    assert scorer.__name__ == name
+    assert isinstance(scorer(item(None), "x"), Skipped)
+
+
+def test_a_missing_package_is_found_before_the_first_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message holds the command that installs it."""
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    with pytest.raises(MissingExtra, match=r"bleu needs the extra 'data': pip install 'crucible-ml\[data\]'"):
+        resolve_scorers(["bleu"], load([("a", "b")]))
+
+
+def test_code_is_not_scored_where_it_cannot_be_run_safely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal comes before the first question, and is a DataError."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(DataError, match="on Linux only, this is darwin"):
+        resolve_scorers(["code_passes"], load([("a", "b")]))

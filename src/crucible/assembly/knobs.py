@@ -54,7 +54,6 @@ _DEVICE: Final = _executed("`supervised_train`, `evaluate`; refused on a machine
 _NO_BACKEND: Final = _refused("no backend of this version uses it")
 _NO_MODEL: Final = _refused("base models are folders, built-in models and repositories of the Hugging Face Hub")
 _NO_FRAMEWORK: Final = _refused("base models are PyTorch models in the layout of transformers")
-_NO_FORMAT: Final = _refused("files of one's own are JSONL; those of a repository are what they are")
 _NO_OPTIMIZER: Final = _refused("the trainer has Adam and AdamW")
 _NO_LOSS: Final = _refused("the trainer has the cross entropy of the answer's tokens")
 _NO_TRAINING: Final = _refused("the trainer does not do it")
@@ -89,8 +88,6 @@ FATES: Final[Mapping[str, Mapping[str, Fate]]] = {
     },
     "DatasetRef": {
         "*": _LOAD,
-        "format": _NO_FORMAT,
-        "format=jsonl": _LOAD,
         "version": _executed("`data_load`: a revision of a repository, or the sha256 of a file"),
         "split=validation": _executed("`data_load`, where the data has such a split"),
     },

@@ -1,63 +1,43 @@
 """The stage `evaluate`: asks a model every item of a dataset, keeps every answer, and says how right it was.
 
-The scores of the items are a file of the run, so that any later stage can compare two models item by item.
+The scores of the items are a file of the run, so that any later stage can compare two models item by item. It is the
+record of the evaluation, too: a run that was ended in the middle goes on at the item where it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import Any, ClassVar
 
 import msgspec
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from crucible.backends.protocols import Sampler
 from crucible.backends.records import SamplingParams
 from crucible.data.base_refusals import base_problems
 from crucible.data.base_sampler import base_of_model, find_base
 from crucible.data.dataset import Dataset
+from crucible.data.evaluating.about import about_path
+from crucible.data.evaluating.options import EvalOptions
+from crucible.data.evaluating.stage_options import EvaluateOptions
 from crucible.data.evaluation import EvalResult, aevaluate
 from crucible.data.scorers import scorer_names
 from crucible.errors import BackendError, ContractError
-from crucible.ir import Experiment, Seq, atomic_write, did_you_mean
-from crucible.pipeline import Context, StageBase, StageOptions
+from crucible.ir import Experiment, did_you_mean
+from crucible.pipeline import Context, StageBase
 from crucible.stats import interval_level
+from crucible.telemetry.prices import PriceTable
 
 __all__ = ["EvaluateOptions", "EvaluateStage"]
-
-
-class EvaluateOptions(StageOptions):
-    """Options of `evaluate`."""
-
-    model: str = Field(default="base", min_length=1, description="base, or the name that a training stage gave.")
-    label: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of the scores; default: model."
-    )
-    dataset: str = Field(default="test", min_length=1, description="Dataset: test or train.")
-    scorers: Seq[str] = Field(default=("exact_match",), min_length=1, description="How answers are scored.")
-    max_tokens: int = Field(default=64, ge=1, description="Most tokens of an answer.")
-    temperature: float = Field(default=0.0, ge=0, description="0 takes the likeliest token each time.")
-    seed: int | None = Field(
-        default=None, ge=0, description="Seed of the draws; default: training_config.seed, else 0."
-    )
-    stop: Seq[str] = Field(default=(), description="Texts that end an answer.")
-    limit: int | None = Field(default=None, ge=1, description="Items at most; the same ones for every model.")
-    batch_size: int = Field(default=16, ge=1, description="Prompts a call of the sampler.")
-    failures: Literal["exclude", "zero", "abort"] = Field(
-        default="exclude", description="Items that failed: out of the mean, a zero in it, or the end of the stage."
-    )
-    base_model: str | None = Field(
-        default=None,
-        min_length=1,
-        description="The base model; default: what this run trained on, else training_config's, else baseline.",
-    )
 
 
 class EvaluateStage(StageBase):
     """Ask a model every test item and score the answers.
 
-    Writes one line an item to `evaluate/<label>.jsonl` (artifact `scores.<label>`), counts, means and intervals to the
-    metric `evaluate.<label>`, and how the answers were drawn to `generation.<label>`.
+    Writes one line a measurement to `evaluate/<label>.jsonl` (artifact `scores.<label>`), counts, means and intervals
+    to the metric `evaluate.<label>`, and how the answers were drawn to `generation.<label>`. A resumed run goes on
+    after the last batch that was scored.
     """
 
     name: ClassVar[str] = "evaluate"
@@ -74,7 +54,10 @@ class EvaluateStage(StageBase):
     )
 
     def check(self, experiment: Experiment, options: EvaluateOptions) -> list[tuple[str, str]]:
-        """Return unknown scorers, empty stop texts, and a base model that would not be read, or not as it is named."""
+        """Return unknown scorers, empty stop texts, a limit on a cost that is unknown, and a base model that is amiss.
+
+        Such a base model would not be read, or not as it is named.
+        """
         known = scorer_names()
         found = [
             (f"scorers[{place}]", f'unknown scorer "{name}"; known: {", ".join(known)}{did_you_mean(name, known)}')
@@ -83,6 +66,8 @@ class EvaluateStage(StageBase):
         ]
         if not all(options.stop):
             found.append(("stop", "an empty text would end every answer at once"))
+        if options.limits and options.limits.cost_usd is not None and options.prices is None:
+            found.append(("limits.cost_usd", "needs prices: a file with what your provider asks for tokens"))
         if options.base_model is not None and options.model != "base":
             found.append(
                 ("base_model", f"is read with model: base alone; {options.model} has the base it was trained on")
@@ -101,10 +86,10 @@ class EvaluateStage(StageBase):
         """Evaluate one model.
 
         Raises:
-            ContractError: No stage provides the dataset or the model, the label was used before, or `base` can mean
-                two base models.
+            ContractError: No stage provides the dataset or the model, the label was used before, `base` can mean
+                two base models, or what is recorded is of another evaluation.
             BackendError: The base model cannot be loaded, or not one item was answered.
-            DataError: A scorer does not fit the dataset.
+            DataError: A scorer does not fit the dataset, or a limit cannot be held.
             StoreError: The scores cannot be written.
         """
         label = options.label or options.model
@@ -113,28 +98,18 @@ class EvaluateStage(StageBase):
         dataset: Dataset = context.resource(options.dataset)
         if options.limit is not None:
             dataset = dataset.sample(options.limit, 0)
+        prices = options.price_table()
         context, sampler, base_model = _sampler(context, options)
-        params = _params(context.experiment, options)
-        reliability = context.experiment.reliability
-        result = await aevaluate(
-            sampler,
-            dataset,
-            options.scorers,
-            params=params,
-            batch_size=options.batch_size,
-            model=label,
-            failures=options.failures,
-            level=interval_level(reliability.stats if reliability else None),
-        )
-        if all(item.output is None for item in result.items):
-            first = msgspec.to_builtins(next(iter(result.items[0].outcomes.values())))
-            raise BackendError(
-                f"{label} answered none of {len(dataset)} items; the first: {first['error']}", backend=label
-            )
         path = context.workspace / "evaluate" / f"{label}.jsonl"
-        atomic_write(path, _lines(dataset, result))
-        adapter = f"adapter.{options.model}"
-        tuned = [adapter] if context.has_artifact(adapter) else []
+        if not options.resume:
+            path.unlink(missing_ok=True)
+            about_path(path).unlink(missing_ok=True)
+        adapter = context.get_artifact(f"adapter.{options.model}")
+        identity = {"model": options.model, "base_model": base_model, "adapter": adapter and adapter.sha256}
+        how = _how(context.experiment, options, prices, record=path, label=label, identity=identity)
+        result = await aevaluate(sampler, dataset, options.scorers, how)
+        _refuse_silence(label, result)
+        tuned = [f"adapter.{options.model}"] if adapter else []
         context = context.add_file(f"scores.{label}", path, media_type="application/jsonl", made_from=tuned)
         means = {name: summary.to_dict() for name, summary in result.summaries.items()}
         drawn = {
@@ -142,7 +117,7 @@ class EvaluateStage(StageBase):
             "base_model": base_model,
             "device": sampler.device,
             "dtype": sampler.dtype,
-            **_generation(options, params, dataset, result),
+            **_generation(options, how.drawn, dataset, result, prices),
         }
         return context.merge_metrics({f"evaluate.{label}": means, f"generation.{label}": drawn})
 
@@ -159,40 +134,62 @@ def _sampler(context: Context, options: EvaluateOptions) -> tuple[Context, Sampl
     return context, context.resource(f"sampler.{options.model}"), base_of_model(context, options.model)
 
 
-def _params(experiment: Experiment, options: EvaluateOptions) -> SamplingParams:
-    training = experiment.training_config
+def _how(
+    experiment: Experiment,
+    options: EvaluateOptions,
+    prices: PriceTable | None,
+    *,
+    record: Path,
+    label: str,
+    identity: dict[str, str | None],
+) -> EvalOptions:
+    """Return how to evaluate, with the document's seed and level where the stage has none of its own."""
+    training, reliability = experiment.training_config, experiment.reliability
     seed = options.seed if options.seed is not None else (training.seed if training else None)
-    return SamplingParams(
+    params = SamplingParams(
         max_tokens=options.max_tokens, temperature=options.temperature, seed=seed or 0, stop=tuple(options.stop)
     )
-
-
-def _lines(dataset: Dataset, result: EvalResult) -> bytes:
-    """Return one JSON object an item, stamped where the data is made up; the form that `crucible.stats` reads."""
-    stamp = {"synthetic": True} if dataset.provenance.synthetic else {}
-    return b"".join(
-        msgspec.json.encode(
-            {
-                "id": item.id,
-                "input": item.input,
-                "expected": item.expected,
-                "output": found.output,
-                "stop_reason": found.stop_reason,
-                "scores": found.outcomes,
-                **stamp,
-            }
-        )
-        + b"\n"
-        for item, found in zip(dataset, result.items, strict=True)
+    return EvalOptions(
+        params=params,
+        batch_size=options.batch_size,
+        concurrency=options.concurrency,
+        repeats=options.repeats,
+        model=label,
+        failures=options.failures,
+        level=interval_level(reliability.stats if reliability else None),
+        record=record,
+        retry_failed=options.retry_failed,
+        limits=options.limits_with(prices),
+        timeout_s=options.timeout_s,
+        attempts=options.attempts,
+        scoring_threads=options.scoring_threads,
+        identity=identity,
     )
+
+
+def _refuse_silence(label: str, result: EvalResult) -> None:
+    """Refuse an evaluation in which the model answered nothing: it says nothing of the model.
+
+    Raises:
+        BackendError: There is no answer; with the first reason.
+    """
+    if result.items and not result.answers:
+        first = msgspec.to_builtins(next(iter(result.items[0].outcomes.values())))
+        raise BackendError(
+            f"{label} answered none of {len(result.items)} items; the first: {first['error']}", backend=label
+        )
 
 
 def _generation(
-    options: EvaluateOptions, params: SamplingParams, dataset: Dataset, result: EvalResult
+    options: EvaluateOptions,
+    params: SamplingParams,
+    dataset: Dataset,
+    result: EvalResult,
+    prices: PriceTable | None,
 ) -> dict[str, Any]:
     drawn = msgspec.to_builtins(params)
-    del drawn["seeds"]  # they follow from the seed and the items
-    return {
+    del drawn["seeds"]  # they follow from the seed, the items and the repeats
+    found = {
         "dataset": dataset.name,
         "dataset_role": options.dataset,
         "split": dataset.split,
@@ -205,3 +202,10 @@ def _generation(
         "prompt_tokens": result.prompt_tokens,
         "completion_tokens": result.completion_tokens,
     }
+    if options.repeats > 1:
+        found["repeats"] = options.repeats
+    if result.status != "completed":
+        found |= {"status": result.status, "reason": result.reason, "not_reached": result.not_reached}
+    if prices is not None:
+        found |= {"cost_usd": result.cost_usd, "prices_source": prices.source, "prices_date": prices.date}
+    return found

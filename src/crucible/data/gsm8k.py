@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from crucible.data.dataset import Dataset
 from crucible.data.items import Item
 from crucible.data.numbers import final_number
+from crucible.data.reading import ItemMaker, Request
 from crucible.data.rows import Row, as_text, field_of
-from crucible.data.source import ItemMaker, Request, Source, local_place, read_split
+from crucible.data.source import Files, Source, local_place, named_file
 from crucible.errors import DataError
 
 __all__ = ["GSM8K", "problem_maker"]
@@ -47,10 +47,11 @@ def problem_maker(*, only_final: bool = False) -> ItemMaker:
     return make
 
 
-def _read(request: Request) -> Dataset:
-    place = local_place(request, folder="gsm8k", home="https://github.com/openai/grade-school-math")
-    return read_split(request, place, _FILES, problem_maker(only_final=request.options.answer == "final"))
+def _find(request: Request) -> Files:
+    home = "https://github.com/openai/grade-school-math"
+    place = local_place(request, folder="gsm8k", home=home, hub="openai/gsm8k")
+    return named_file(request, place, _FILES, problem_maker(only_final=request.options.answer == "final"))
 
 
-GSM8K = Source(_read, frozenset({"path", "answer"}))
+GSM8K = Source(frozenset({"path", "answer"}), _find)
 """The source `gsm8k`."""

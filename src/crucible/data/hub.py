@@ -1,147 +1,123 @@
-"""Datasets of the Hugging Face Hub: parquet or JSONL files of a repository, at a revision that is recorded.
+"""Datasets of the Hugging Face Hub: files of a repository, at a commit that is recorded at first and checked after.
 
-huggingface_hub downloads and caches; without a network its cache still answers. Nothing of the repository is executed.
+huggingface_hub downloads and caches; without a network, what was recorded still answers. Nothing of the repository is
+executed.
 """
-
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyarrow ships no types
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from crucible.data._missing import SplitMissing
-from crucible.data.dataset import Dataset, Provenance
+from crucible.data.cache.fetch import fetch
+from crucible.data.cache.record import Wanted
+from crucible.data.formats import formats_for, suffixes_of
 from crucible.data.gsm8k import problem_maker
-from crucible.data.items import Item
-from crucible.data.options import FieldMap
-from crucible.data.rows import Row, mapped_item, read_jsonl
-from crucible.data.source import ItemMaker, Request, Source, dataset_of_rows
+from crucible.data.known import KNOWN, Known, known_named, known_of_repository
+from crucible.data.local_files import mapping_maker
+from crucible.data.place import check_part, usual_files
+from crucible.data.reading import ItemMaker, Request
+from crucible.data.source import Files, Source
 from crucible.errors import DataError, require
-from crucible.ir import file_sha256
 
 __all__ = ["HUB"]
 
-_KNOWN: Final = {"gsm8k": ("openai/gsm8k", "main")}
-"""Repository and configuration of names that `load` also knows."""
-
-_KINDS: Final = (
-    (".parquet", ("{split}-*.parquet", "{split}.parquet", "{split}/*.parquet")),
-    (".jsonl", ("{split}.jsonl",)),
-)
+_GSM8K: Final = ("openai/gsm8k", "main")
+_SCIFACT_HOME: Final = "https://github.com/allenai/scifact"
 
 
-def _read(request: Request) -> Dataset:
-    options = request.options
-    repository, known_config = _KNOWN.get(request.ref.name, (request.ref.name, None))
-    patterns = list(options.files or _usual_files(request.split, options.config or known_config))
-    folder = _download(repository, request.ref.version, patterns)
-    files = _matching(folder, patterns, prefer_parquet=options.files is None)
-    if not files:
+def _find(request: Request) -> Files:
+    require("huggingface_hub", extra="data", feature="provider: huggingface")
+    options, asked = request.options, request.ref
+    check_part(request.split, what="split", name=asked.name)
+    known = _known(request)
+    repository, config, split, notes = asked.name, options.config, request.split, ()
+    if known is not None:
+        repository, split, notes = _repository(known), known.split_asked(split), known.notes_of(split)
+        config = known.config_asked(config)
+    elif asked.name == "scifact":
+        raise DataError(_no_rows("scifact", _SCIFACT_HOME))
+    elif asked.name == "gsm8k":
+        repository, config = _GSM8K[0], config or _GSM8K[1]
+    if config is not None:
+        check_part(config, what="config", name=asked.name)
+    formats = formats_for(asked.format)
+    suffixes = [suffix for each in formats for suffix in suffixes_of(each)]
+    wanted = Wanted(
+        name=asked.name,
+        repository=repository,
+        split=request.split,
+        config=options.config,
+        version=asked.version,
+        patterns=tuple(
+            options.files or _usual(split, config, suffixes, also_above=known is not None and config == known.config)
+        ),
+        takes_all=options.files is not None,
+    )
+    found = fetch(wanted, offline=bool(options.offline), accept=options.on_change == "accept")
+    if found is None:
+        looked = ", ".join(wanted.patterns[:6]) + (", …" if len(wanted.patterns) > 6 else "")
         raise SplitMissing(
-            f'{repository}: no file of the split "{request.split}" in the usual places ({", ".join(patterns)}); '
+            f'{repository}: no file of the split "{split}" in the usual places ({looked}); '
             "name the configuration with the option config, or the files with the option files"
         )
-    revision = folder.name
-    digests = [file_sha256(path) for path in files]
-    provenance = Provenance(
-        source=f"https://huggingface.co/datasets/{repository}: "
-        + ", ".join(str(path.relative_to(folder)) for path in files),
-        revision=revision,
+    commit, files = found.record.commit, found.record.files
+    digests = [file.sha256 for file in files]
+    return Files(
+        paths=found.paths,
+        make=_maker(request, known),
+        stem=split,
+        source=f"https://huggingface.co/datasets/{repository}: " + ", ".join(file.path for file in files),
+        shown=tuple(f"{repository}@{commit[:8]}/{file.path}" for file in files),
+        format=formats[0] if asked.format is not None else None,
+        revision=commit,
         sha256=digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
-    )
-    rows = _numbered(files, folder, f"{repository}@{revision[:8]}")
-    return dataset_of_rows(request, rows, _maker(request), provenance, stem=request.split)
-
-
-def _maker(request: Request) -> ItemMaker:
-    options = request.options
-    if request.ref.name in _KNOWN and options.fields is None:
-        return problem_maker(only_final=options.answer == "final")
-    fields = options.fields or FieldMap()
-
-    def make(row: Row, default_id: str) -> Item:
-        return mapped_item(row, fields, default_id=default_id, keep_unanswered=options.unanswered == "keep")
-
-    return make
-
-
-def _usual_files(split: str, config: str | None) -> Iterator[str]:
-    folders = ("", "data/") if config is None else (f"{config}/", f"data/{config}/")
-    for _, names in _KINDS:
-        for folder in folders:
-            for name in names:
-                yield folder + name.format(split=split)
-
-
-def _download(repository: str, revision: str | None, patterns: list[str]) -> Path:
-    """Return the folder of the files at a revision; the folder's name is the commit."""
-    require("huggingface_hub", extra="data", feature="provider: huggingface")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
+        notes=notes,
     )
 
-    wanted = f"the dataset {repository}" + (f" at revision {revision}" if revision else "")
-    try:
-        return Path(snapshot_download(repository, repo_type="dataset", revision=revision, allow_patterns=patterns))
-    except GatedRepoError as error:
-        raise DataError(f"{wanted} is gated; accept its terms on the Hub and log in with `hf auth login`") from error
-    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
-        raise DataError(f"{wanted} is not on the Hugging Face Hub; check its name (owner/name) and version") from error
-    except Exception as error:  # the border: whatever network or cache say becomes one sentence
-        raise DataError(
-            f"{wanted} is not in the local Hub cache and the Hugging Face Hub cannot be reached "
-            f"({type(error).__name__}); go online once, or use a file of your own with name: jsonl"
-        ) from error
+
+def _known(request: Request) -> Known | None:
+    """Return the known dataset of a name, or of a repository whose fields are not mapped by hand."""
+    found = known_named(KNOWN, request.ref.name)
+    if found is None and request.options.fields is None:
+        found = known_of_repository(KNOWN, request.ref.name)
+    return found
 
 
-def _matching(folder: Path, patterns: list[str], *, prefer_parquet: bool) -> list[Path]:
-    found = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and any(fnmatch.fnmatchcase(path.relative_to(folder).as_posix(), one) for one in patterns)
-    ]
-    parquet = [path for path in found if path.suffix == ".parquet"]
-    return parquet if prefer_parquet and parquet else found
+def _repository(known: Known) -> str:
+    if known.repository is None:
+        raise DataError(_no_rows(known.name, known.home))
+    return known.repository
 
 
-def _numbered(files: list[Path], folder: Path, origin: str) -> Iterator[Row]:
-    number = 0
-    for path in files:
-        name = f"{origin}/{path.relative_to(folder).as_posix()}"
-        for place, values in enumerate(_rows(path, name), start=1):
-            number += 1
-            yield Row(values, f"{name} row {place}", number)
+def _no_rows(name: str, home: str) -> str:
+    return (
+        f"{name} is on the Hugging Face Hub as a program that makes the rows, and programs are not run here; "
+        f"get its files from {home} and give their folder as path"
+    )
 
 
-def _rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
-    if path.suffix == ".jsonl":
-        for row in read_jsonl(path)[0]:
-            yield dict(row.values)
-        return
-    if path.suffix != ".parquet":
-        raise DataError(f"{name}: expected .parquet or .jsonl; name other files with the option files")
-    require("pyarrow", extra="data", feature="a parquet file")
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches():
-                yield from batch.to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{name} is no readable parquet file: {error}") from error
+def _usual(split: str, config: str | None, suffixes: list[str], *, also_above: bool) -> Iterator[str]:
+    yield from usual_files(split, config, suffixes)
+    if also_above and config is not None:
+        yield from usual_files(split, None, suffixes)
 
 
-HUB: Final = Source(
-    _read, frozenset({"config", "files", "fields", "answer", "unanswered", "synthetic", "answer_schema"})
+def _maker(request: Request, known: Known | None) -> ItemMaker:
+    if request.options.fields is not None:
+        return mapping_maker(request.options)
+    if known is not None:
+        return known.maker(request)
+    if request.ref.name == "gsm8k":
+        return problem_maker(only_final=request.options.answer == "final")
+    return mapping_maker(request.options)
+
+
+_TAKES: Final = (
+    *("config", "files", "fields", "csv", "answer", "unanswered", "synthetic", "answer_schema"),
+    *("offline", "on_change"),
 )
+HUB: Final = Source(frozenset(_TAKES), _find)
 """The source behind `provider: huggingface`."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from crucible.data.load import dataset_names, option_problems
+from crucible.data.formats import format_problem
+from crucible.data.load import dataset_names, option_problems, unknown_name
 from crucible.data.options import DatasetOptions
 from crucible.errors import SpecErrors
 from crucible.ir import DatasetRef, did_you_mean
@@ -38,16 +39,12 @@ def _source(ref: DatasetRef) -> Iterator[Problem]:
     if ref.provider not in _PROVIDERS:
         near = did_you_mean(ref.provider, _PROVIDERS)
         yield "provider", f"unknown provider {show(ref.provider)}; known: {', '.join(_PROVIDERS)}{near}"
-    if ref.provider != "huggingface" and ref.format not in (None, "jsonl"):
-        yield "format", f"the format {show(ref.format)} is not read here; local files are jsonl"
+    if problem := format_problem(ref.format, show(ref.format)):
+        yield "format", problem
     names = dataset_names()
-    if ref.provider != "huggingface" and ref.format != "jsonl" and ref.name not in names:
-        near = did_you_mean(ref.name, names)
-        message = (
-            f"unknown dataset {show(ref.name)}; known: {', '.join(names)}; for a file of your own use jsonl with path "
-            f"(or any name with format: jsonl), for a repository on the Hugging Face Hub use provider: huggingface"
-        )
-        yield "name", message + near
+    is_own_file = ref.format is not None and not problem
+    if ref.provider != "huggingface" and not is_own_file and ref.name not in names:
+        yield "name", unknown_name(show(ref.name)) + did_you_mean(ref.name, names)
 
 
 def _options(ref: DatasetRef, given: Mapping[str, Any]) -> Iterator[Problem]:
@@ -68,9 +65,6 @@ def _options(ref: DatasetRef, given: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _without_effect(ref: DatasetRef) -> Iterator[Problem]:
     """Yield what a reference says and its source would not look at, or not have."""
-    if ref.provider == "huggingface" and ref.format:
-        message = "a repository has the files that it has; leave it out, or name files with the option files"
-        yield "format", f"the format {show(ref.format)} cannot be chosen here: {message}"
     if ref.provider == "huggingface" or ref.name != _TICKETS:
         return
     if ref.split not in ("train", "test"):

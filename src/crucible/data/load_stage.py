@@ -39,7 +39,9 @@ class DataLoadOptions(DatasetOptions, StageOptions):
     provider: str | None = Field(default=None, description="crucible_datasets or huggingface.")
     split: str | None = Field(default=None, min_length=1, description="Split to train on; default: train.")
     version: str | None = Field(default=None, min_length=1, description="Revision, or sha256 of the training file.")
-    format: str | None = Field(default=None, description="jsonl: a file of your own under any name.")
+    format: str | None = Field(
+        default=None, description="jsonl, json, csv, tsv, parquet or arrow: a file of your own under any name."
+    )
 
 
 class DataLoadStage(StageBase):

@@ -7,9 +7,10 @@ from typing import Any, Final, cast
 
 from crucible.data.dataset import Dataset, Provenance
 from crucible.data.items import Item
+from crucible.data.mapping import mapped_item
 from crucible.data.options import FieldMap
-from crucible.data.rows import Row, mapped_item
-from crucible.data.source import Request, dataset_of_rows
+from crucible.data.reading import Request, dataset_of_rows
+from crucible.data.rows import Row
 from crucible.errors import DataError
 
 __all__ = ["MEMORY_TAKES", "read_memory"]

@@ -1,63 +1,226 @@
-"""The number that an answer comes to: `1,000`, `$18`, `18.`, `1/2`, `-3.50`, `50%` are read as people write them.
+"""The number that an answer comes to: `1,000`, `$18`, `18.`, `1/2`, `-3.50`, `1.5e3` are read as people write them.
 
-Numbers are compared exactly, as fractions: 3.0 is 3, 3.14 is not 314, and -5 is not 5.
+Numbers are compared exactly, as fractions: 3.0 is 3, 3.14 is not 314, and -5 is not 5. What is no number by itself is
+not read as one: the 4 of `GPT-4`, the 2 of `Step 2`, the 9 of `16-9`, `42abc`, `12:30`, `2024-01-15`.
 """
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Iterator
 from fractions import Fraction
+from typing import Literal
 
-__all__ = ["final_number", "numbers_in"]
+import msgspec
+
+from crucible.data.final_answer import answered_part, declared_answers
+from crucible.data.plain_numbers import plain_numbers
+from crucible.data.units import UNITS
+from crucible.errors import DataError
+
+__all__ = ["NumberFormat", "Quantity", "final_number", "numbers_in", "only_quantity", "quantities_in", "read_quantity"]
 
 _MAX_DIGITS = 64
 """A longer run of digits is babble, not a number."""
+_SPAN, _TAIL = 1000, 10_000
+"""Characters that are read from where the answer is declared to be; from the end, where it is not."""
 
-_NUMBER = re.compile(
-    r"""
-    (?:(?<![\w)\].])(?P<sign>[-−]))?                 # a minus sign, not the one of 16-9
-    (?:[$€£][-−]?)?                                  # $18, $-18
-    (?P<body>
-        (?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+) # 1,000 or 1000
-        (?:\.[0-9]+)?                                # 18. is 18
-      | (?<!\w)\.[0-9]+                              # .5
-    )
-    (?P<exponent>[eE][+-]?[0-9]{1,3}(?![\w.]))?      # 1e3
-    (?:/(?P<denominator>[0-9]+)(?![0-9./]))?         # 1/2
-    """,
-    re.VERBOSE,
+_CURRENCY = r"(?:US\$|[$€£¥₹])"
+_SIGN = r"[-−–]"
+_GLUE = r"[.,:'/×*÷+^−–-]"
+"""What ties two numbers to one thing that is neither of them, such as a date or a calculation."""
+
+_LABEL = re.compile(
+    r"\b(?:step|question|problem|part|case|figure|fig|table|equation|eq|chapter|section|phase|item|example|version)\s+#?$",
+    re.IGNORECASE,
 )
-_MARKER = re.compile(r"####\s*(?=[$€£]?[-−]?[$€£]?[.0-9])")
+_OPERATOR_AFTER = re.compile(rf"(?:[ \t]*[×*÷+/][ \t]*|[ \t]+[-−x][ \t]+){_CURRENCY}?[.0-9]")
+_OPERATOR_BEFORE = re.compile(r"[0-9)%°][ \t]*(?:[×*÷+/][ \t]*|(?<=[ \t])[-−x][ \t]+)$")
+_LIST_BETWEEN = re.compile(r"[\s,;&()\[\]{}$.]*(?:\band\b|\bor\b)?[\s,;&()\[\]{}$.]*")
 
 
-def numbers_in(text: str) -> list[Fraction]:
+class NumberFormat(msgspec.Struct, frozen=True):
+    """How numbers are written, and what of them counts.
+
+    Args:
+        decimal: The decimal sign, `.` or `,`.
+        thousands: What may stand between groups of three digits; `""`: nothing may.
+        percent: What `50%` is: `number` 50, `fraction` 1/2, or `either`: each of both.
+        units: `ignore`: 5 km is 5 m and 5. `same`: two units that differ are not equal; a unit that is not said, or
+            not in `crucible.data.units`, is no difference. Nothing is converted.
+
+    Raises:
+        DataError: The signs are not two different ones of those that are known.
+    """
+
+    decimal: Literal[".", ","] = "."
+    thousands: Literal[",", ".", " ", "'", ""] = ","
+    percent: Literal["number", "fraction", "either"] = "either"
+    units: Literal["ignore", "same"] = "ignore"
+
+    def __post_init__(self) -> None:
+        words = {
+            "decimal": (".", ","),
+            "thousands": (",", ".", " ", "'", ""),
+            "percent": ("number", "fraction", "either"),
+            "units": ("ignore", "same"),
+        }
+        for field, known in words.items():
+            if (given := getattr(self, field)) not in known:
+                raise DataError(f"{field} of a NumberFormat is one of {', '.join(map(repr, known))}, got {given!r}")
+        if self.decimal == self.thousands:
+            raise DataError(f'"{self.decimal}" cannot be both the decimal sign and the sign between thousands')
+
+
+_AS_IN_ENGLISH = NumberFormat()
+
+
+class Quantity(msgspec.Struct, frozen=True):
+    """A number as it was written.
+
+    Args:
+        value: The number before the percent sign or unit.
+        is_percent: A percent sign follows.
+        unit: The unit's name where it is one of `crucible.data.units` or a currency sign; else empty.
+    """
+
+    value: Fraction
+    is_percent: bool = False
+    unit: str = ""
+
+    def readings(self, percent: str) -> tuple[Fraction, ...]:
+        """Return the numbers that this can mean; see `NumberFormat.percent`."""
+        if not self.is_percent:
+            return (self.value,)
+        both = (self.value, self.value / 100)
+        return {"number": both[:1], "fraction": both[1:]}.get(percent, both)
+
+    def same_as(self, other: Quantity, form: NumberFormat = _AS_IN_ENGLISH) -> bool:
+        """Tell whether two quantities are one under the rules of a format."""
+        if form.units == "same" and self.unit and other.unit and self.unit != other.unit:
+            return False
+        if self.is_percent and other.is_percent:
+            return self.value == other.value
+        return not set(self.readings(form.percent)).isdisjoint(other.readings(form.percent))
+
+
+def numbers_in(text: str, form: NumberFormat = _AS_IN_ENGLISH) -> list[Fraction]:
     """Return the numbers of a text, in order; a percentage counts as the number before the sign."""
-    return [value for match in _NUMBER.finditer(text) if (value := _value(match)) is not None]
+    return [quantity.value for quantity in quantities_in(text, form)]
+
+
+def quantities_in(text: str, form: NumberFormat = _AS_IN_ENGLISH) -> list[Quantity]:
+    """Return the numbers of a text, in order, with percent signs and units; operands of a calculation are left out."""
+    return [quantity for quantity, _, _ in _read(plain_numbers(text), form)]
 
 
 def final_number(text: str) -> Fraction | None:
-    """Return the number that an answer comes to, or None if it has none.
+    """Return the number that an answer comes to, or None if it has none; see `read_quantity`."""
+    found = read_quantity(text)
+    return None if found is None else found.value
 
-    It is the number right after the first `####`, else the last number of the text.
+
+def read_quantity(text: str, form: NumberFormat = _AS_IN_ENGLISH) -> Quantity | None:
+    r"""Return the number that an answer comes to, or None if it has none.
+
+    It is the first number where the text says that its answer is (after the first `####`, in the last `\boxed{…}`,
+    after the last `answer is`), else the last number of the text. A box without a number, and several numbers where
+    one is expected (`1, 2, 3`), are no number. What the text goes on to ask itself (`Question: …`) does not count.
 
     Source:
         The `strict-match` and `flexible-extract` filters of EleutherAI's lm-evaluation-harness for GSM8K.
     """
-    marker = _MARKER.search(text)
-    if marker is not None:
-        match = _NUMBER.match(text, marker.end())
-        return None if match is None else _value(match)
-    found = numbers_in(text)
-    return found[-1] if found else None
+    text = answered_part(text)
+    for how, declared in declared_answers(text):
+        span = plain_numbers(declared if len(declared) <= _SPAN else declared[:_SPAN].rpartition(" ")[0])
+        found = list(_read(span, form))
+        if _is_list(span, found):
+            return None
+        if found:
+            return found[0][0]
+        if how == "boxed":
+            return None
+    plain = plain_numbers(text if len(text) <= _TAIL else text[-_TAIL:].partition(" ")[2])
+    found = list(_read(plain, form))
+    return None if not found or _is_list(plain, found) else found[-1][0]
 
 
-def _value(match: re.Match[str]) -> Fraction | None:
-    body = match["body"].replace(",", "")
-    denominator = match["denominator"]
-    if max(len(body), len(denominator or "")) > _MAX_DIGITS or (denominator and int(denominator) == 0):
+def only_quantity(text: str, form: NumberFormat = _AS_IN_ENGLISH) -> Quantity | None:
+    """Return the number that the whole text is, signs around it such as `$` and a final dot aside; else None."""
+    plain = plain_numbers(text)
+    found = list(_read(plain, form))
+    if len(found) != 1:
         return None
-    value = Fraction(body + (match["exponent"] or ""))
+    quantity, start, end = found[0]
+    return quantity if not (plain[:start] + plain[end:]).strip(" \t\n$.") else None
+
+
+def _is_list(text: str, found: list[tuple[Quantity, int, int]]) -> bool:
+    """Tell whether a text is nothing but several numbers."""
+    if len(found) < 2:
+        return False
+    ends = [0, *(end for _, _, end in found)]
+    starts = [*(start for _, start, _ in found), len(text)]
+    return all(_LIST_BETWEEN.fullmatch(text, end, start) for end, start in zip(ends, starts, strict=True))
+
+
+def _read(text: str, form: NumberFormat) -> Iterator[tuple[Quantity, int, int]]:
+    """Yield every number that stands by itself, with its place."""
+    for match in _pattern(form).finditer(text):
+        start, end = match.span()
+        before = text[max(0, start - 24) : start]
+        if _LABEL.search(before) or _OPERATOR_BEFORE.search(before) or _OPERATOR_AFTER.match(text, match.end("number")):
+            continue
+        value = _value(match, form)
+        if value is not None:
+            unit = UNITS.get(match["unit"] or "") or (match["currency"] or "")[-1:]
+            yield Quantity(value, match["percent"] is not None, unit), start, end
+
+
+def _value(match: re.Match[str], form: NumberFormat) -> Fraction | None:
+    body = match["body"]
+    if form.thousands:
+        body = body.replace(form.thousands, "")
+    body = body.replace(form.decimal, ".")
+    denominator, whole = match["denominator"], match["whole"]
+    if max(map(len, (body, denominator or "", whole or ""))) > _MAX_DIGITS or (denominator and int(denominator) == 0):
+        return None
+    value = Fraction(body)
+    if match["e"] or match["ten"]:
+        value *= Fraction(10) ** int((match["e"] or match["ten"]).replace("−", "-"))
     if denominator:
         value /= int(denominator)
-    is_negative = "-" in (head := match[0][: match.start("body") - match.start()]) or "−" in head
-    return -value if is_negative else value
+    if whole:
+        value += int(whole)
+    return -value if match["sign"] or match["inner_sign"] else value
+
+
+@functools.lru_cache(maxsize=32)
+def _pattern(form: NumberFormat) -> re.Pattern[str]:
+    point, between = re.escape(form.decimal), re.escape(form.thousands)
+    grouped = rf"[0-9]{{1,3}}(?:{between}[0-9]{{3}})+(?![0-9])|" if between else ""
+    units = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
+    return re.compile(
+        rf"""
+        (?<![\w√^])(?<![0-9]{_GLUE})(?<!\w[-−–])         # not the 4 of GPT-4, nor the 9 of 16-9
+        (?P<sign>(?<![\w)\]]){_SIGN})?                   # a minus sign, not the one of (16)-9
+        (?:(?P<currency>{_CURRENCY})(?P<inner_sign>{_SIGN})?[ ]?)?
+        (?P<number>
+          (?: (?P<whole>[0-9]{{1,6}})[ ](?=[0-9]+/[0-9]) )?  # 1 1/2
+          (?P<body>
+              (?:{grouped}[0-9]+)(?:{point}[0-9]+)?      # 1,000 or 1000, and what is behind the decimal sign
+            | (?<!\w){point}[0-9]+                       # .5
+          )
+          (?: [eE](?P<e>[+-]?[0-9]{{1,3}})               # 1e3
+            | [ ]?[×x*·][ ]?10\^\{{?(?P<ten>[-−+]?[0-9]{{1,3}})\}}?  # 1.5 x 10^3
+          )?
+          (?:/(?P<denominator>[0-9]+))?                  # 1/2
+        )
+        (?![0-9]|{_GLUE}[0-9]|\^|√)
+        (?:[ ]?(?P<percent>%|percent\b|per[ ]cent\b))?
+        (?:[ ]?(?P<unit>{units})(?![\w/^]))?
+        (?!\w|[/^√])
+        """,
+        re.VERBOSE,
+    )

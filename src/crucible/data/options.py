@@ -12,15 +12,41 @@ from pydantic import Field
 
 from crucible.ir import Model, Seq
 
-__all__ = ["DatasetOptions", "FieldMap"]
+__all__ = ["DatasetOptions", "Dialect", "FieldMap"]
 
 
 class FieldMap(Model):
-    """Which field of a row is what; the fields that are not named become metadata."""
+    """Which field of a row is what; `a.b` is the field `b` inside the field `a`."""
 
     input: str = Field(default="input", min_length=1, description="Field with the prompt.")
     expected: str = Field(default="expected", min_length=1, description="Field with the answer.")
     id: str = Field(default="id", min_length=1, description="Field with the id; rows without it are numbered.")
+    choices: str | None = Field(
+        default=None, min_length=1, description="Field with the possible answers: the item becomes a multiple choice."
+    )
+    answer_as: Literal["letter", "index", "text"] | None = Field(
+        default=None, description="With choices: how the answer is given; A (default), 0, or the choice itself."
+    )
+    metadata: Seq[str] | None = Field(default=None, description="Fields to keep as metadata; default: all others.")
+    transforms: dict[str, Seq[str]] | None = Field(
+        default=None, description="Named transforms of a field's value, in order, such as {answer: [after_hashes]}."
+    )
+
+
+class Dialect(Model):
+    """How a CSV or TSV file is written, where it is not as usual."""
+
+    delimiter: str | None = Field(
+        default=None, min_length=1, max_length=1, description="Between fields; default , or, in TSV, a tab."
+    )
+    quote: str | None = Field(default=None, min_length=1, max_length=1, description='Around fields; default ".')
+    escape: str | None = Field(
+        default=None, min_length=1, max_length=1, description="Before a quote inside quotes; default: it is doubled."
+    )
+    header: Seq[str] | None = Field(
+        default=None, min_length=1, description="Names of the fields, where the file's first line holds none."
+    )
+    encoding: str | None = Field(default=None, min_length=1, description="Encoding of the text; default utf-8.")
 
 
 class DatasetOptions(Model):
@@ -32,6 +58,7 @@ class DatasetOptions(Model):
     limit: int | None = Field(default=None, ge=1, description="Items at most: a sample that the seed chooses.")
     seed: int | None = Field(default=None, ge=0, description="Seed of samples, of held-out items, of generated data.")
     fields: FieldMap | None = Field(default=None, description="Which field of a row is what.")
+    csv: Dialect | None = Field(default=None, description="How a CSV or TSV file is written, if not as usual.")
     unanswered: Literal["refuse", "keep"] | None = Field(
         default=None, description="Rows without an answer: refuse the file (default), or keep them without one."
     )
@@ -42,9 +69,18 @@ class DatasetOptions(Model):
     answer: Literal["full", "final"] | None = Field(
         default=None, description="gsm8k: the whole solution (default), or its last line only."
     )
-    config: str | None = Field(default=None, min_length=1, description="huggingface: configuration of the repository.")
+    config: str | None = Field(
+        default=None, min_length=1, description="Configuration of a repository, or of a dataset that has several."
+    )
     files: Seq[str] | None = Field(
         default=None, min_length=1, description="huggingface: files of the split in the repository; * is any text."
+    )
+    offline: bool | None = Field(
+        default=None, description="huggingface: true reads what was downloaded before, and asks nobody."
+    )
+    on_change: Literal["refuse", "accept"] | None = Field(
+        default=None,
+        description="huggingface: data that is not as first recorded is refused (default), or recorded anew.",
     )
     test_path: str | None = Field(default=None, min_length=1, description="Folder or file of the test items.")
     test_split: str | None = Field(default=None, min_length=1, description="Split to test on; default: test.")

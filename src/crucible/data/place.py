@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from crucible.data._missing import SplitMissing
 from crucible.errors import DataError
 
-__all__ = ["expand", "find_file"]
+__all__ = ["check_part", "expand", "find_file", "split_files", "usual_files"]
 
 _VARIABLE = re.compile(r"\$\{([^}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_PART = re.compile(r"[\w.+ \-]+\Z")
 
 
 def expand(text: str, *, what: str = "path") -> str:
@@ -77,3 +78,65 @@ def find_file(place: Path, files: Mapping[str, str], split: str, *, name: str) -
             + (", ".join(there) or "no .jsonl")
         )
     return place / wanted
+
+
+def check_part(text: str, *, what: str, name: str) -> None:
+    """Refuse a split or a configuration that is no plain name, before it becomes part of a path.
+
+    Args:
+        text: The name.
+        what: `split` or `config`, for the message.
+        name: The dataset, for the message.
+
+    Raises:
+        DataError: It holds a slash, a wildcard or the like.
+    """
+    if not _PART.match(text) or ".." in text:
+        raise DataError(f'{name}: the {what} "{text}" is no name; expected letters, digits, ".", "-", "_" and spaces')
+
+
+def usual_files(split: str, config: str | None, suffixes: Iterable[str]) -> Iterator[str]:
+    """Yield the patterns of file names under which a split usually lies, the likeliest first.
+
+    Args:
+        split: The split.
+        config: The configuration, which usually is a folder.
+        suffixes: Endings of the files.
+    """
+    folders = ("", "data/") if config is None else (f"{config}/", f"data/{config}/")
+    for suffix in suffixes:
+        for folder in folders:
+            for name in (f"{split}-*", split, f"{split}/*"):
+                yield f"{folder}{name}{suffix}"
+
+
+def split_files(place: Path, patterns: Iterable[str], split: str, *, name: str, wanted: str) -> list[Path]:
+    """Return the files of a split in a folder, sorted: those of the first pattern that has any.
+
+    Args:
+        place: The folder, or the file itself.
+        patterns: Patterns below the folder, the likeliest first.
+        split: The split wanted.
+        name: The dataset, for the message.
+        wanted: What is looked for in words, such as `train.jsonl`.
+
+    Raises:
+        SplitMissing: The folder is there and has no such file.
+        DataError: Nothing is at `place`.
+    """
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise DataError(
+            f"{name}: there is nothing at {place}; give the folder with {wanted}, or the file itself, as path"
+        )
+    for pattern in patterns:
+        found = sorted(path for path in place.glob(pattern) if path.is_file())
+        if found:
+            return found
+    ending = Path(wanted).suffix
+    there = sorted(entry.name for entry in place.iterdir() if not ending or entry.name.endswith((ending, ".gz")))
+    listed = ", ".join(there[:12]) + (f" and {len(there) - 12} more" if len(there) > 12 else "")
+    raise SplitMissing(
+        f'{name}: the folder {place} has no {wanted} for the split "{split}"; it has: {listed or f"no {ending}"}'
+    )

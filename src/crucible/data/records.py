@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast
 
 __all__ = ["NOT_JSON", "leaves", "parse_record"]
@@ -11,14 +12,19 @@ NOT_JSON: Final = object()
 """What `parse_record` returns for text that is no JSON; None is taken by `null`."""
 
 
-def parse_record(text: str) -> Any:
+def parse_record(text: str, *, exact: bool = False) -> Any:
     """Return the JSON value that the whole text is, white space around it aside, or `NOT_JSON`.
 
     NaN, infinities and an object that names a key twice are no JSON here.
+
+    Args:
+        text: The text.
+        exact: Read numbers with a point or an exponent as `Decimal`, to the last digit, and not as doubles.
     """
+    number = Decimal if exact else _finite
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse, parse_float=_finite)
-    except (ValueError, RecursionError):
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse, parse_float=number)
+    except (ValueError, RecursionError, InvalidOperation):
         return NOT_JSON
 
 

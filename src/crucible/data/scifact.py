@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from crucible.data.dataset import Dataset
 from crucible.data.items import Item
+from crucible.data.reading import Request
 from crucible.data.rows import Row, as_text, field_of
-from crucible.data.source import Request, Source, local_place, read_split
+from crucible.data.source import Files, Source, local_place, named_file
 from crucible.errors import DataError
 
 __all__ = ["SCIFACT", "VERDICTS", "claim_item"]
@@ -76,11 +76,11 @@ def _verdict(label: object, row: Row) -> str:
     return _LABELS[label]
 
 
-def _read(request: Request) -> Dataset:
+def _find(request: Request) -> Files:
     place = local_place(request, folder="scifact", home="https://github.com/allenai/scifact")
     notes = (_TEST_NOTE,) if request.split == "test" else ()
-    return read_split(request, place, _FILES, claim_item, *notes)
+    return named_file(request, place, _FILES, claim_item, *notes)
 
 
-SCIFACT = Source(_read, frozenset({"path"}))
+SCIFACT = Source(frozenset({"path"}), _find)
 """The source `scifact`."""

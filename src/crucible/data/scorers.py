@@ -1,147 +1,28 @@
-"""Scorers: plain functions from an item and a model's answer to `Scored`, `Failed` or `Skipped`.
-
-A wrong answer is `Scored(0.0)`. `Skipped` means that the item has nothing to compare with, `Failed` that the item
-itself is broken; neither is ever a zero.
-"""
+"""Scorers by name: what `evaluate` and a document's `scorers` may say. The scorers themselves are in `scoring`."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar, cast
-
-import msgspec
+from typing import cast
 
 from crucible.data.dataset import Dataset
-from crucible.data.items import Item
-from crucible.data.numbers import final_number
-from crucible.data.records import NOT_JSON, leaves, parse_record
-from crucible.data.schema import violation
-from crucible.errors import DataError
-from crucible.ir import Failed, Outcome, Scored, Skipped, did_you_mean
+from crucible.data.sandbox import Sandbox
+from crucible.data.scoring.bleu import bleu, chrf
+from crucible.data.scoring.choice_match import choice_match
+from crucible.data.scoring.citations import citation_match
+from crucible.data.scoring.code import code_passes
+from crucible.data.scoring.math_match import math_match
+from crucible.data.scoring.number_match import number_match
+from crucible.data.scoring.record_match import field_f1, json_match, schema_compliance
+from crucible.data.scoring.rouge import rouge1, rouge2, rouge_l
+from crucible.data.scoring.scorer import Scorer, score_bounds
+from crucible.data.scoring.text_match import exact_match
+from crucible.data.scoring.token_f1 import token_f1
+from crucible.data.scoring.yes_no import boolean_match
+from crucible.errors import DataError, require
+from crucible.ir import did_you_mean
 
-__all__ = [
-    "Normalisation",
-    "Scorer",
-    "exact_match",
-    "field_f1",
-    "number_match",
-    "resolve_scorers",
-    "schema_compliance",
-    "score_bounds",
-    "scorer_names",
-]
-
-Scorer = Callable[[Item, str], Outcome]
-"""Scores one answer. Whatever it raises becomes `Failed` for that item.
-
-A function whose scores have a lowest and a highest value says so by an attribute: `mine.bounds = (0.0, 1.0)`.
-"""
-
-AnyScorer = TypeVar("AnyScorer", bound=Scorer)
-
-_NO_ANSWER = Skipped("the item has no expected answer")
-
-
-class Normalisation(msgspec.Struct, frozen=True):
-    """What may differ between two texts that count as the same. Letters, digits, signs and punctuation always count.
-
-    Args:
-        strip: White space at both ends.
-        collapse: How much white space stands between words.
-        casefold: Upper and lower case.
-
-    Texts are always compared in Unicode's composed form (NFC): an accented letter is the same, however it is encoded.
-    """
-
-    strip: bool = True
-    collapse: bool = False
-    casefold: bool = False
-
-    def __call__(self, text: str) -> str:
-        """Return the text without what does not count."""
-        text = unicodedata.normalize("NFC", text)
-        if self.casefold:
-            text = unicodedata.normalize("NFC", text.casefold())
-        if self.collapse:
-            text = re.sub(r"\s+", " ", text)
-        return text.strip() if self.strip else text
-
-
-def _from_0_to_1(scorer: AnyScorer) -> AnyScorer:
-    scorer.__dict__["bounds"] = (0.0, 1.0)
-    return scorer
-
-
-@_from_0_to_1
-def exact_match(item: Item, output: str, *, normalise: Callable[[str], str] = Normalisation()) -> Outcome:  # noqa: B008  # a frozen value
-    """Score 1.0 if the answer is the expected text, else 0.0.
-
-    Args:
-        item: Skipped without an expected answer.
-        output: The model's answer.
-        normalise: Applied to both texts; by default only white space at the ends does not count.
-    """
-    if item.expected is None:
-        return _NO_ANSWER
-    return Scored(float(normalise(output) == normalise(item.expected)))
-
-
-@_from_0_to_1
-def number_match(item: Item, output: str) -> Outcome:
-    """Score 1.0 if the answer comes to the same number as the expected one, else 0.0; no number is 0.0.
-
-    See `numbers.final_number` for how a number is found: `#### 1,000` matches `so it is $1000.`
-    """
-    if item.expected is None:
-        return _NO_ANSWER
-    wanted = final_number(item.expected)
-    if wanted is None:
-        return Failed("the expected answer has no number")
-    return Scored(float(final_number(output) == wanted))
-
-
-@_from_0_to_1
-def field_f1(item: Item, output: str) -> Outcome:
-    """Score how many fields of the expected JSON object the answer has right: F1 over (path, value), 0.0 to 1.0.
-
-    Nested values count by their leaves, such as `address.city` or `tags[0]`; 1 and 1.0 are equal, 1 and true are not.
-    An answer that is no JSON object scores 0.0. Two empty objects score 1.0.
-    """
-    if item.expected is None:
-        return _NO_ANSWER
-    wanted_leaves = leaves(parse_record(item.expected))
-    if wanted_leaves is None:
-        return Failed("the expected answer is no JSON object")
-    given_leaves = leaves(parse_record(output))
-    if given_leaves is None:
-        return Scored(0.0)
-    total = len(wanted_leaves) + len(given_leaves)
-    return Scored(2 * len(wanted_leaves & given_leaves) / total if total else 1.0)
-
-
-def schema_compliance(schema: dict[str, Any]) -> Scorer:
-    """Return a scorer: 1.0 if the answer is JSON that fits the schema, else 0.0.
-
-    The whole answer must be the JSON value; white space around it does not count, a code fence does.
-
-    Args:
-        schema: A JSON Schema.
-
-    Raises:
-        DataError: The schema is not sound.
-        MissingExtra: jsonschema is not installed.
-    """
-    problem = violation(schema, what="answer_schema")
-
-    @_from_0_to_1
-    def scorer(item: Item, output: str) -> Outcome:  # noqa: ARG001  # the item does not matter
-        value = parse_record(output)
-        return Scored(float(value is not NOT_JSON and not problem(value)))
-
-    scorer.__name__ = "schema_compliance"
-    return scorer
+__all__ = ["Scorer", "resolve_scorers", "score_bounds", "scorer_names"]
 
 
 def _schema_compliance_of(dataset: Dataset) -> Scorer:
@@ -153,13 +34,45 @@ def _schema_compliance_of(dataset: Dataset) -> Scorer:
     return schema_compliance(dataset.answer_schema)
 
 
-_SCORERS: Mapping[str, Scorer] = {"exact_match": exact_match, "field_f1": field_f1, "number_match": number_match}
-_OF_DATASET: Mapping[str, Callable[[Dataset], Scorer]] = {"schema_compliance": _schema_compliance_of}
+def _code_passes_of(dataset: Dataset) -> Scorer:
+    del dataset
+    Sandbox().check()
+    return code_passes
 
 
-def score_bounds(scorer: Scorer) -> tuple[float, float] | None:
-    """Return the lowest and the highest score that a scorer can give; None if it does not say."""
-    return getattr(scorer, "bounds", None)
+def _needing(module: str, scorer: Scorer) -> Callable[[Dataset], Scorer]:
+    """Return what gives out a scorer where its package is installed: its absence is found before any question."""
+
+    def checked(dataset: Dataset) -> Scorer:
+        del dataset
+        require(module, extra="data", feature=scorer.__name__)
+        return scorer
+
+    return checked
+
+
+_SCORERS: Mapping[str, Scorer] = {
+    "boolean_match": boolean_match,
+    "choice_match": choice_match,
+    "citation_f1": citation_match("f1"),
+    "citation_precision": citation_match("precision"),
+    "citation_recall": citation_match("recall"),
+    "exact_match": exact_match,
+    "field_f1": field_f1,
+    "json_match": json_match,
+    "math_match": math_match,
+    "number_match": number_match,
+    "token_f1": token_f1,
+}
+_OF_DATASET: Mapping[str, Callable[[Dataset], Scorer]] = {
+    "bleu": _needing("sacrebleu", bleu),
+    "chrf": _needing("sacrebleu", chrf),
+    "code_passes": _code_passes_of,
+    "rouge1": _needing("rouge_score", rouge1),
+    "rouge2": _needing("rouge_score", rouge2),
+    "rouge_l": _needing("rouge_score", rouge_l),
+    "schema_compliance": _schema_compliance_of,
+}
 
 
 def scorer_names() -> tuple[str, ...]:
@@ -175,7 +88,9 @@ def resolve_scorers(scorers: Iterable[str | Scorer] | Mapping[str, Scorer], data
         dataset: What they will score; `schema_compliance` takes the schema from it.
 
     Raises:
-        DataError: A name is unknown or occurs twice, there is no scorer, or the dataset lacks what a scorer needs.
+        DataError: A name is unknown or occurs twice, there is no scorer, or the dataset lacks what a scorer needs, or
+            this machine does (`code_passes`).
+        MissingExtra: A scorer needs a package that is not installed.
     """
     if isinstance(scorers, str):
         raise DataError(f'scorers is a list of names, got the text "{scorers}"; write ["{scorers}"]')

@@ -1,65 +1,164 @@
-"""What a source of data is to `load`: a reader and the options that it takes; and the way from a file to a dataset."""
+"""What a source of data is to `load`: a finder of files, or a reader, and the options that it takes."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from crucible.data.dataset import Dataset, Provenance
-from crucible.data.items import Item
-from crucible.data.options import DatasetOptions
+from crucible.data.dataset import Dataset
+from crucible.data.formats import FileFormat, format_of, formats_for, sha256_of, text_of_error
+from crucible.data.options import Dialect
 from crucible.data.place import expand, find_file
-from crucible.data.rows import Row, read_jsonl
-from crucible.data.schema import read_schema, violation
+from crucible.data.provenance import Provenance
+from crucible.data.reading import ItemMaker, Making, Request, answer_schema, dataset_of_rows
+from crucible.data.rows import Row
+from crucible.data.stream import DataStream
 from crucible.errors import DataError
-from crucible.ir import DatasetRef
 
-__all__ = ["ItemMaker", "Request", "Source", "dataset_of_rows", "local_place", "read_split"]
-
-ItemMaker = Callable[[Row, str], Item | str]
-"""Makes an item of a row, given the id to use if the row has none; or says in words why the row is left out."""
+__all__ = ["Files", "Source", "local_place", "named_file", "stem_of"]
 
 
-class Request(msgspec.Struct, frozen=True):
-    """What is asked of a source.
+class Files(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of a split, found and not yet read.
 
     Args:
-        ref: Name, provider, version, format and expected fields; its `split` and `options` are in the fields below.
-        split: The split wanted.
-        seed: Seed of samples and generators.
-        options: How to read.
+        paths: The files, in order.
+        make: From row to item.
+        stem: Start of the ids of rows that have none.
+        source: Where they came from, in words.
+        shown: The files' names for messages; their paths if empty.
+        format: How to read them; None: as each one's name says.
+        revision: Version of the source, where it has one of its own.
+        sha256: Digest of the files, where it is known and was checked.
+        notes: What a reader of results must know of this split.
     """
 
-    ref: DatasetRef
-    split: str
-    seed: int
-    options: DatasetOptions
+    paths: tuple[Path, ...]
+    make: ItemMaker
+    stem: str
+    source: str
+    shown: tuple[str, ...] = ()
+    format: FileFormat | None = None
+    revision: str | None = None
+    sha256: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def read(self, request: Request) -> Dataset:
+        """Read all rows.
+
+        Raises:
+            DataError: A file or a row of it cannot be used, changed while it was read, or is not the version asked for.
+        """
+        digest = self.sha256 or self._digest()
+        self._check_version(request, digest)
+        before = [_state(path) for path in self.paths]
+        provenance = Provenance(source=self.source, revision=self.revision, sha256=digest, notes=self.notes)
+        dataset = dataset_of_rows(request, self.rows(request), self.make, provenance, stem=self.stem)
+        if before != [_state(path) for path in self.paths]:
+            raise DataError(f"{self.source} changed while it was read; load it again when nobody writes to it")
+        return dataset
+
+    def stream(self, request: Request) -> DataStream:
+        """Return what reads the rows when it is iterated over.
+
+        Raises:
+            DataError: The format cannot be read piece by piece, or a file is not the version asked for.
+        """
+        for path, shown in zip(self.paths, self._shown(), strict=True):
+            if not (fmt := self.format or format_of(path, shown)).is_streamed:
+                raise DataError(
+                    f"{shown}: a file of the format {fmt.name} is read whole; write it as jsonl to stream it"
+                )
+        digest = self.sha256
+        if digest is None and request.ref.version is not None:
+            digest = self._digest()
+        self._check_version(request, digest)
+        provenance = Provenance(
+            source=self.source,
+            revision=self.revision,
+            sha256=digest,
+            synthetic=bool(request.options.synthetic),
+            notes=self.notes,
+        )
+        maker = Making(request, self.make, self.stem)
+        schema = answer_schema(request.options.answer_schema)
+        name, split = request.ref.name, request.split
+        return DataStream(name, split, provenance, lambda: maker.items(self.rows(request)), schema)
+
+    def rows(self, request: Request) -> Iterator[Row]:
+        """Yield the rows of all files; of several files they are numbered through."""
+        dialect = request.options.csv or Dialect()
+        number = 0
+        for path, shown in zip(self.paths, self._shown(), strict=True):
+            for row in (self.format or format_of(path, shown)).rows(path, shown, dialect):
+                number += 1
+                yield row if len(self.paths) == 1 else msgspec.structs.replace(row, number=number)
+
+    def _shown(self) -> tuple[str, ...]:
+        return self.shown or tuple(map(str, self.paths))
+
+    def _digest(self) -> str:
+        digests = [sha256_of(path) for path in self.paths]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+    def _check_version(self, request: Request, digest: str | None) -> None:
+        """A file's version is its digest; a repository has a revision, and was asked for it."""
+        asked = request.ref.version
+        if self.revision is None and asked is not None and asked.removeprefix("sha256:") != digest:
+            raise DataError(
+                f"{self.source} is not the version asked for: its sha256 is {digest}, version says {asked}; "
+                "the version of a local file is its sha256"
+            )
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A named source.
+    """A named source: it finds files, or it makes its items itself.
 
     Args:
-        read: Returns the whole split; `load` samples it afterwards.
         takes: The options that mean something here, beside `limit`, `seed` and those of the test set.
+        find: Returns the files of the split; None where there are none.
+        make: Returns the whole split, where there are no files; `load` samples it afterwards.
     """
 
-    read: Callable[[Request], Dataset]
     takes: frozenset[str]
+    find: Callable[[Request], Files] | None = None
+    make: Callable[[Request], Dataset] | None = None
+
+    def read(self, request: Request) -> Dataset:
+        """Return the whole split.
+
+        Raises:
+            DataError: It cannot be had.
+        """
+        if self.find is not None:
+            return self.find(request).read(request)
+        if self.make is not None:
+            return self.make(request)
+        raise DataError(f"{request.ref.name} is a source without files and without items")
+
+    def stream(self, request: Request) -> DataStream:
+        """Return the split as a stream.
+
+        Raises:
+            DataError: It cannot be had, or there is no file to be read piece by piece.
+        """
+        if self.find is None:
+            raise DataError(f"{request.ref.name} is made in memory and cannot be streamed; leave stream out")
+        return self.find(request).stream(request)
 
 
-def local_place(request: Request, *, folder: str, home: str) -> Path:
+def local_place(request: Request, *, folder: str, home: str, hub: str = "") -> Path:
     """Return where the files of a named dataset lie: the option `path`, else that folder of `CRUCIBLE_DATA`.
 
     Args:
         request: What is asked.
         folder: Its folder below `CRUCIBLE_DATA`.
         home: Where the files can be had, for the message.
+        hub: Repository of the Hub that has them, for the message; empty if none does.
 
     Raises:
         DataError: Neither is given.
@@ -68,15 +167,16 @@ def local_place(request: Request, *, folder: str, home: str) -> Path:
         return Path(expand(request.options.path))
     root = os.environ.get("CRUCIBLE_DATA")
     if not root:
+        other = f", or read {hub} with provider: huggingface" if hub else ""
         raise DataError(
             f"{request.ref.name} needs its files: give their folder as path, or set the environment variable "
-            f'CRUCIBLE_DATA to the folder above "{folder}"; the files are at {home}'
+            f'CRUCIBLE_DATA to the folder above "{folder}"{other}; the files are at {home}'
         )
     return Path(root) / folder
 
 
-def read_split(request: Request, place: Path, files: Mapping[str, str], make: ItemMaker, *notes: str) -> Dataset:
-    """Read the JSONL file of the wanted split.
+def named_file(request: Request, place: Path, files: Mapping[str, str], make: ItemMaker, *notes: str) -> Files:
+    """Return the one file of the wanted split.
 
     Args:
         request: What is asked.
@@ -86,63 +186,37 @@ def read_split(request: Request, place: Path, files: Mapping[str, str], make: It
         notes: What a reader of results must know of this split.
 
     Raises:
-        DataError: The file or a line of it cannot be used, or the file is not the version asked for.
+        DataError: It is not there.
     """
     path = find_file(place, files, request.split, name=request.ref.name)
-    rows, digest = read_jsonl(path)
-    asked = request.ref.version
-    if asked is not None and asked.removeprefix("sha256:") != digest:
-        raise DataError(
-            f"{path} is not the version asked for: its sha256 is {digest}, version says {asked}; "
-            "the version of a local file is its sha256"
-        )
-    provenance = Provenance(source=str(path), sha256=digest, notes=notes)
-    return dataset_of_rows(request, rows, make, provenance, stem=path.stem)
-
-
-def dataset_of_rows(
-    request: Request, rows: Iterable[Row], make: ItemMaker, provenance: Provenance, *, stem: str
-) -> Dataset:
-    """Make a dataset of rows; rows that are left out are counted in the provenance.
-
-    Args:
-        request: What is asked.
-        rows: The rows, in order.
-        make: From row to item.
-        provenance: Where the rows came from.
-        stem: Start of the ids of rows that have none.
-
-    Raises:
-        DataError: A row cannot be used, or does not fit the expected fields of the request.
-    """
-    items: list[Item] = []
-    left_out: Counter[str] = Counter()
-    broken = violation(request.ref.schema_, what="dataset.schema") if request.ref.schema_ else None
-    for row in rows:
-        if broken is not None and (problem := broken(dict(row.values))):
-            raise DataError(f"{row.where}: does not fit dataset.schema: {problem}")
-        made = make(row, f"{stem}-{row.number}")
-        if isinstance(made, str):
-            left_out[made] += 1
-        else:
-            items.append(made)
-    notes = [f"{count} left out: {reason}" for reason, count in left_out.items()]
-    options = request.options
-    is_made_up = bool(options.synthetic) or any(item.metadata.get("synthetic") is True for item in items)
-    return Dataset(
-        name=request.ref.name,
-        split=request.split,
-        items=tuple(items),
-        provenance=msgspec.structs.replace(
-            provenance, notes=(*provenance.notes, *notes), synthetic=provenance.synthetic or is_made_up
-        ),
-        answer_schema=_answer_schema(options.answer_schema),
+    return Files(
+        paths=(path,),
+        make=make,
+        stem=stem_of(path),
+        source=str(path),
+        format=_format_said(request, path),
+        notes=notes,
     )
 
 
-def _answer_schema(given: dict[str, Any] | str | None) -> dict[str, Any] | None:
-    if isinstance(given, str):
-        given = read_schema(Path(expand(given, what="answer_schema")))
-    if given is not None:
-        violation(given, what="answer_schema")  # a broken schema is found now, not after an hour of training
-    return given
+def _format_said(request: Request, path: Path) -> FileFormat:
+    """Return the format of a file: the reference's, else that of its name, else JSONL."""
+    if request.ref.format is not None:
+        return formats_for(request.ref.format)[0]
+    try:
+        return format_of(path)
+    except DataError:
+        return formats_for("jsonl")[0]
+
+
+def stem_of(path: Path) -> str:
+    """Return a file's name without its endings, `.gz` included."""
+    return Path(path.name.removesuffix(".gz")).stem
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({text_of_error(error)})") from error
+    return found.st_size, found.st_mtime_ns, found.st_ino

@@ -13,22 +13,41 @@ from crucible.ir import Failed, Interval, Outcome, Scored, Skipped
 from crucible.stats import mean_interval, wilson
 from crucible.stats.scores import FailurePolicy
 
-__all__ = ["Summary", "summarise"]
+__all__ = ["Counts", "Summary", "summarise", "summarise_items"]
 
 
-class Summary(msgspec.Struct, frozen=True):
-    """One scorer's outcomes over a dataset.
+class Counts(msgspec.Struct, frozen=True):
+    """How many measurements came out how.
 
     Args:
-        attempted: Items that were measured or should have been: scored + failed.
-        scored: Items with a score.
-        failed: Items whose measurement failed.
-        skipped: Items that were left out on purpose.
+        scored: Those with a score.
+        failed: Those that failed.
+        skipped: Those that were left out on purpose.
+    """
+
+    scored: int
+    failed: int
+    skipped: int
+
+
+class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One scorer's outcomes over a dataset.
+
+    Where items are measured several times, the counts are of measurements, and the mean and its interval are of the
+    items' own means: measurements of one item are not independent of each other, and an item counts once.
+
+    Args:
+        attempted: Measurements that were made or should have been: scored + failed.
+        scored: Measurements with a score.
+        failed: Measurements that failed.
+        skipped: Measurements that were left out on purpose.
         mean: Mean score under `failures`; None where nothing counts.
         interval: Of the mean: Wilson's where every score is 0 or 1, Student's t otherwise, clipped where it leaves the
             scorer's range; None where none exists (fewer than 2 scores, or scores that do not vary and are not 0 or 1).
-        failures: What became of failed items: `exclude` leaves them out of the mean, `zero` counts them as 0, `abort`
-            means that there are none.
+        failures: What became of failed measurements: `exclude` leaves them out of the mean, `zero` counts them as 0,
+            `abort` means that there are none.
+        repeats: Measurements that were asked for an item.
+        items: Items that are in the mean, where each was measured several times; None where each was once.
     """
 
     attempted: int
@@ -38,6 +57,8 @@ class Summary(msgspec.Struct, frozen=True):
     mean: float | None
     interval: Interval | None
     failures: FailurePolicy
+    repeats: int = 1
+    items: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as plain JSON values."""
@@ -64,18 +85,48 @@ def summarise(
         MissingExtra: scipy is not installed.
     """
     values = [outcome.value for outcome in outcomes if isinstance(outcome, Scored)]
-    scored = len(values)
-    failed = sum(isinstance(outcome, Failed) for outcome in outcomes)
+    counts = Counts(
+        len(values),
+        sum(isinstance(outcome, Failed) for outcome in outcomes),
+        sum(isinstance(outcome, Skipped) for outcome in outcomes),
+    )
     if failures is FailurePolicy.ZERO:
-        values += [0.0] * failed
+        values += [0.0] * counts.failed
+    return summarise_items(values, counts, failures=failures, level=level, bounds=bounds)
+
+
+def summarise_items(
+    values: Sequence[float],
+    counts: Counts,
+    *,
+    failures: FailurePolicy,
+    level: float,
+    bounds: tuple[float, float] | None,
+    repeats: int = 1,
+) -> Summary:
+    """Average what each item came to.
+
+    Args:
+        values: One an item that counts, in the order of the items: its score, or the mean of its scores.
+        counts: Of all measurements.
+        failures: What became of failed ones, which `values` already reflects.
+        level: Coverage of the interval, above 0 and below 1.
+        bounds: Lowest and highest possible score, where they are known.
+        repeats: Measurements an item.
+
+    Raises:
+        MissingExtra: scipy is not installed.
+    """
     return Summary(
-        attempted=scored + failed,
-        scored=scored,
-        failed=failed,
-        skipped=sum(isinstance(outcome, Skipped) for outcome in outcomes),
+        attempted=counts.scored + counts.failed,
+        scored=counts.scored,
+        failed=counts.failed,
+        skipped=counts.skipped,
         mean=math.fsum(values) / len(values) if values else None,
         interval=_interval(values, level, bounds),
         failures=failures,
+        repeats=repeats,
+        items=len(values) if repeats > 1 else None,
     )
 
 

@@ -38,8 +38,8 @@ class DatasetRef(Document):
     )
     options: Opaque | None = Field(default=None, description="Loader options: path, limit, …")
     version: str | None = Field(default=None, description="Revision to use.")
-    format: Annotated[Name, Words(("parquet", "csv", "jsonl", "arrow"))] | None = Field(
-        default=None, description="File format: jsonl, parquet, csv, arrow."
+    format: Annotated[Name, Words(("parquet", "csv", "tsv", "json", "jsonl", "arrow"))] | None = Field(
+        default=None, description="File format: jsonl, json, csv, tsv, parquet, arrow."
     )
     schema_: Opaque | None = Field(default=None, alias="schema", description="Expected fields.")
 
