@@ -16,8 +16,8 @@ from crucible.errors import SpecError
 from crucible.pipeline import Context
 from crucible.report import build_results, render
 from crucible.report.latex_table import latex_table
-from crucible.report.latex_text import block, escape_latex
 from crucible.report.table import Cell, Column, Row, Table
+from crucible.stats.rendering.latex_text import block, escape_latex
 
 HOSTILE = (
     "%&_#${}\\~^ [x]* `\"' -- --- '' ,, << >> | größer 日本 \U0001f600 a\u0301 \u202e \x00 \\end{document} x^2_i $x$ #1"
@@ -85,7 +85,7 @@ def hostile() -> dict[str, Any]:
 @given(st.one_of(anything, nasty))
 def test_any_text_reads_back(text: str) -> None:
     """What TeX shows is the text, letter by letter; nothing in it acts, and no two signs join into another."""
-    from crucible.report.markup import visible
+    from crucible.stats.rendering.markup import visible
 
     escaped = escape_latex(text)
     shown = visible(text).replace("\n", " ⏎ ").strip(" ").replace("\t", " ")
@@ -98,7 +98,7 @@ def test_any_text_reads_back(text: str) -> None:
 @given(st.one_of(anything, nasty))
 def test_a_block_keeps_its_lines(text: str) -> None:
     """Every line of a text is a paragraph of its own, with its indent."""
-    from crucible.report.markup import visible
+    from crucible.stats.rendering.markup import visible
 
     lines = block(text).split("\\par\n")
     assert len(lines) == visible(text).count("\n") + 1

@@ -13,8 +13,9 @@ from markdown_it.token import Token
 
 from crucible.pipeline import Context
 from crucible.report import build_results, render
-from crucible.report.markdown import escape_markdown, fence
-from crucible.report.markup import visible
+from crucible.report.markdown import fence
+from crucible.stats.rendering.markdown_text import escape_markdown
+from crucible.stats.rendering.markup import visible
 
 GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 anything = st.text(st.characters(codec=None, exclude_categories=[]))

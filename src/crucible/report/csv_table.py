@@ -14,9 +14,9 @@ from typing import Any
 
 from crucible.ir import Interval
 from crucible.report.findings import Contrast, Effect, GroupTest, Score, Side
-from crucible.report.markup import visible
 from crucible.report.metric_tables import flat_values
 from crucible.report.results import Results
+from crucible.stats.rendering.markup import visible
 
 __all__ = ["COLUMNS", "guard", "render_csv", "unguard"]
 

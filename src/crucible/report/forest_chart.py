@@ -10,8 +10,8 @@ from crucible.ir import Interval
 from crucible.report import number
 from crucible.report.axis import NARROW, Scale, nice_ticks, tick_texts
 from crucible.report.findings import Contrast, Unit
-from crucible.report.markup import Markup, element
 from crucible.report.results import Results
+from crucible.stats.rendering.markup import Markup, element
 
 __all__ = ["Estimate", "ForestAxis", "difference_estimates", "forest_chart", "score_estimates"]
 

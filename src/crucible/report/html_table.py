@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from crucible.report.markup import Markup, element
 from crucible.report.table import Cell, Column, Row, Table
+from crucible.stats.rendering.markup import Markup, element
 
 __all__ = ["bullets", "html_table"]
 

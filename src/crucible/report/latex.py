@@ -14,9 +14,9 @@ from crucible.report.answers import clip
 from crucible.report.findings import Contrast
 from crucible.report.glossary import ABSENT_NOTE, SYNTHETIC_NOTE, terms
 from crucible.report.latex_table import latex_table
-from crucible.report.latex_text import GLYPH, block, escape_latex
 from crucible.report.outline import Section, SectionKey, sections
 from crucible.report.results import Results, SampleItem
+from crucible.stats.rendering.latex_text import GLYPH, block, escape_latex
 
 __all__ = ["render_latex", "render_latex_tables"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Literal
 
-from crucible.report.latex_text import escape_latex
 from crucible.report.table import Cell, Column, Row, Table
+from crucible.stats.rendering.latex_text import escape_latex
 
 __all__ = ["latex_table"]
 

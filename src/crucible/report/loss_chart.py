@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from crucible.report import loss_curves as curves
 from crucible.report.axis import NARROW, Scale, log_ticks, nice_ticks, tick_texts
 from crucible.report.loss_curves import Point
-from crucible.report.markup import Markup, element, join
 from crucible.report.results import Training
+from crucible.stats.rendering.markup import Markup, element, join
 
 __all__ = ["loss_chart"]
 

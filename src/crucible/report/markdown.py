@@ -15,17 +15,14 @@ from crucible.report.answers import clip
 from crucible.report.axis import Scale
 from crucible.report.findings import Contrast
 from crucible.report.glossary import ABSENT_NOTE, SYNTHETIC_NOTE, terms
-from crucible.report.markup import visible
 from crucible.report.outline import Section, SectionKey, sections
 from crucible.report.results import Results, SampleItem, Training
 from crucible.report.table import Cell, Column, Table
+from crucible.stats.rendering.markdown_text import escape_markdown, paragraph
+from crucible.stats.rendering.markup import visible
 
-__all__ = ["escape_markdown", "fence", "render_markdown"]
+__all__ = ["fence", "render_markdown"]
 
-_ACTIVE = re.compile(
-    r"[\\`*\[\]|~$#]|<(?=[a-z/!?])|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE
-)
-_STARTS = re.compile(r"^(\d*)([-+=>.)])")
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _COLUMNS = 48
 
@@ -54,19 +51,6 @@ def _section(section: Section, results: Results) -> list[str]:
     return [f"## {section.title}", *before, *tables, *after] if before or tables or after else []
 
 
-def escape_markdown(text: str) -> str:
-    """Return `text` on one line, such that Markdown shows it as it is, also inside a table cell.
-
-    A new line becomes ` ⏎ `. At the start of a line use `_paragraph`, which also guards list and heading marks.
-    """
-    line = visible(text).replace("\n", " ⏎ ").replace("\t", " ").strip()
-    return _ACTIVE.sub(r"\\\g<0>", line)
-
-
-def _paragraph(text: str) -> str:
-    return _STARTS.sub(r"\1\\\2", escape_markdown(text))
-
-
 def fence(text: str, language: str = "text") -> str:
     """Return a code block that `text` cannot close."""
     shown = visible(text)
@@ -80,12 +64,12 @@ def _head(results: Results) -> list[str]:
     if results.synthetic:
         parts.append(f"> **{wording.SYNTHETIC}**. {escape_markdown(SYNTHETIC_NOTE)}")
     if results.description:
-        parts.append(_paragraph(results.description))
-    return [*parts, _paragraph(wording.tool_line(results))]
+        parts.append(paragraph(results.description))
+    return [*parts, paragraph(wording.tool_line(results))]
 
 
 def _verdict(results: Results) -> list[str]:
-    groups = [_paragraph(sentence) for sentence in wording.group_sentences(results)]
+    groups = [paragraph(sentence) for sentence in wording.group_sentences(results)]
     return [*groups, *map(_contrast, results.contrasts), *_cautions(results)]
 
 
@@ -125,7 +109,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _bullets(lines: list[str]) -> str:
-    return "\n".join(f"- {_paragraph(line)}" for line in lines)
+    return "\n".join(f"- {paragraph(line)}" for line in lines)
 
 
 def _curves(results: Results) -> list[str]:
@@ -143,7 +127,7 @@ def _curves(results: Results) -> list[str]:
     lines = [f"{name:<{width}}  {_sparkline(model, scale, last)}" for name, model in zip(names, drawn, strict=True)]
     span = f"{number.number(scale.low)} to {number.number(scale.high)}{' (log scale)' if is_log else ''}"
     title = f"loss, nats per answer token: {span}; steps 0 to {last:,.0f}"
-    return [fence("\n".join([title, *lines])), _paragraph(curves.describe(drawn))]
+    return [fence("\n".join([title, *lines])), paragraph(curves.describe(drawn))]
 
 
 def _sparkline(model: Training, scale: Scale, last: float) -> str:
@@ -157,7 +141,7 @@ def _sparkline(model: Training, scale: Scale, last: float) -> str:
 def _answers(results: Results) -> list[str]:
     if results.samples is None or not results.samples.items:
         return []
-    return [_paragraph(results.samples.rule), *(part for item in results.samples.items for part in _item(item))]
+    return [paragraph(results.samples.rule), *(part for item in results.samples.items for part in _item(item))]
 
 
 def _item(item: SampleItem) -> list[str]:
@@ -168,7 +152,7 @@ def _item(item: SampleItem) -> list[str]:
     for answer in item.answers:
         scores = wording.score_line(answer)
         suffix = f" ({escape_markdown(scores)})" if scores else ""
-        parts += [f"{_paragraph(answer.label)}{suffix}:", fence(clip(wording.answer_text(answer)))]
+        parts += [f"{paragraph(answer.label)}{suffix}:", fence(clip(wording.answer_text(answer)))]
     return parts
 
 

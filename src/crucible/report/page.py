@@ -19,9 +19,9 @@ from crucible.report.forest_chart import Estimate, ForestAxis, difference_estima
 from crucible.report.glossary import ABSENT_NOTE, SYNTHETIC_NOTE, terms
 from crucible.report.html_table import bullets, html_table
 from crucible.report.loss_chart import loss_chart
-from crucible.report.markup import Markup, element
 from crucible.report.outline import Section, SectionKey, sections
 from crucible.report.results import Results, SampleItem
+from crucible.stats.rendering.markup import Markup, element
 
 __all__ = ["render_html"]
 

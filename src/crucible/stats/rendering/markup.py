@@ -1,4 +1,4 @@
-r"""HTML text that is escaped unless it says otherwise.
+r"""HTML and SVG text that is escaped unless it says otherwise.
 
 Builds strings; knows no page. Text that is not `Markup` is escaped when it is put into an element, so hostile text can
 only be shown. Control characters and characters that reorder text become visible escapes such as `\u202e`.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crucible.report.markup import Markup, element, escape, visible
+from crucible.stats.rendering.markup import Markup, element, escape, visible
 
 anything = st.text(st.characters(codec=None, exclude_categories=[]))
 
