@@ -226,3 +226,41 @@ def test_the_main_program_has_the_command_too() -> None:
     helps: list[Any] = [CliRunner().invoke(one, ["compare", "--help"]).stdout for one in (everything, app)]
     assert helps[0] == helps[1]
     assert "Exit codes: 0 compared" in helps[0]
+
+
+def test_several_comparisons_without_correction_say_so(compare: Compare) -> None:
+    """A verdict at alpha for each is more than alpha for all."""
+    for name in ("third", "fourth"):
+        Path(f"{name}.csv").write_text(Path("old.csv").read_text())
+    told = compare("old.csv", "new.csv", "third.csv", "fourth.csv", "--correction", "none")
+    assert "3 comparisons, and no p-value is corrected for there being several" in told
+    assert "no p-value is corrected" not in compare("old.csv", "new.csv", "--correction", "none")
+    assert "no p-value is corrected" not in compare("old.csv", "new.csv", "third.csv")
+
+
+def test_an_option_without_effect_is_refused(compare: Compare) -> None:
+    """Scores of Crucible's own have ids; a column of ids for them would change nothing without a word."""
+    for name in ("a", "b"):
+        lines = [
+            {"id": f"q{i}", "input": "?", "scores": {"em": {"kind": "scored", "value": float(i)}}} for i in range(3)
+        ]
+        Path(f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "--item is for tables" in compare("a.jsonl", "b.jsonl", "--item", "name", code=2)
+
+
+def test_worse_in_the_mean_and_better_in_ranks_is_not_found_to_be_worse(compare: Compare) -> None:
+    """The rank test found that most pairs rise, so that it is no reason to fail for being worse."""
+    for name, scores in (("a", [0.0] * 21), ("b", [-20.5, *[1.0] * 20])):
+        Path(f"{name}.csv").write_text("id,score\n" + "".join(f"q{i},{score}\n" for i, score in enumerate(scores)))
+    told = compare("a.csv", "b.csv", "--test", "wilcoxon", "--fail-on-worse")
+    assert "which of the two scores higher was not found" in told
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "latex"])
+def test_notes_on_the_files_reach_whoever_runs_it(compare: Compare, form: str) -> None:
+    """In the forms that are pasted elsewhere they go to stderr; that a log is no whole one is never left unsaid."""
+    for name in ("a", "b"):
+        Path(f"{name}.csv").write_text("0.5\n0.25\n0.75\n")
+    compare("a.csv", "b.csv", "--label", "a", "--label", "b", "--pair", "row", "--format", form)
+    told = CliRunner().invoke(app, ["compare", "a.csv", "b.csv", "--pair", "row", "--format", form]).stderr
+    assert "note: a.csv: all of its first line are numbers" in told

@@ -100,7 +100,7 @@ def _swap(value: Any, path: tuple[int, ...], new: Any) -> Any:
     return {key: _swap(each, path[1:], new) if i == at else each for i, (key, each) in enumerate(value.items())}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), max_size=5), ANYTHING)
 def test_nothing_that_a_stage_measures_breaks_the_printing(path: list[int], new: Any) -> None:
     """Whatever stands in any place of the known shapes, something is printed and nothing is raised."""

@@ -144,6 +144,8 @@ def test_lengths_and_windows_are_checked() -> None:
         length_batches([1, -1], 1, seed=0)
     with pytest.raises(DataError, match="hold at least 1, got 1 and 0"):
         length_batches([1], 1, seed=0, window_batches=0)
+    with pytest.raises(DataError, match="a window holds at least 1 batch, got window_batches 0"):
+        Batches(["a"], 1, length=len, window_batches=0)
 
 
 def first_fit_decreasing(lengths: list[int], room: int) -> list[list[int]]:

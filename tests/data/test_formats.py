@@ -82,6 +82,17 @@ def test_a_folder_holds_a_file_or_several_a_split(tmp_path: Path, ending: str) -
         load("file", "test", path=tmp_path)
 
 
+@pytest.mark.parametrize("ending", [".jsonl", ".csv.gz"])
+def test_half_a_split_is_not_the_split(tmp_path: Path, ending: str) -> None:
+    """Where the names say how many pieces there are; one file is read by naming it."""
+    one = write(tmp_path / f"train-00001-of-00002{ending}", [{"input": "a", "expected": "b"}])
+    with pytest.raises(DataError, match=r"1 of 2 pieces of .*train-…-of-00002 are there; get the others, or name one"):
+        load("file", path=tmp_path)
+    assert len(load("file", path=one)) == 1
+    write(tmp_path / f"train-00000-of-00002{ending}", [{"input": "c", "expected": "d"}])
+    assert [item.input for item in load("file", path=tmp_path)] == ["c", "a"]
+
+
 def test_the_format_of_a_reference_wins_over_the_files_ending(tmp_path: Path) -> None:
     """A file of any name can be read, and a name that says nothing is an error."""
     path = tmp_path / "data.txt"

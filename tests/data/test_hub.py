@@ -86,6 +86,15 @@ def test_parquet_files_of_a_split_are_read_with_their_revision(cache: Path) -> N
     assert [item.input for item in load(hub(split="test"))] == ["t"]
 
 
+def test_half_a_split_in_the_cache_is_not_the_split(cache: Path) -> None:
+    """The names say how many pieces there are; whoever wants some of them names them."""
+    snapshot = cached(cache, "me/claims")
+    write(snapshot / "data/train-00001-of-00003.parquet", rows("b"))
+    with pytest.raises(DataError, match=r"me/claims: 1 of 3 pieces of data/train-…-of-00003 are there"):
+        load(hub())
+    assert [item.input for item in load(hub(options={"files": ["data/train-00001-*"]}))] == ["b"]
+
+
 def test_jsonl_files_and_named_files_are_read(cache: Path) -> None:
     """What lies in no usual place is named with the option files."""
     snapshot = cached(cache, "me/claims")

@@ -59,7 +59,7 @@ def test_rank_biserial_of_pairs_needs_pairs_that_differ() -> None:
     assert stats.rank_biserial({"a": 1, "b": 5, "c": 3}, {"c": 4, "a": 3, "b": 2}).value == 0.0
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 6).map(float), min_size=2, max_size=15),
     st.lists(st.integers(0, 6).map(float), min_size=2, max_size=15),

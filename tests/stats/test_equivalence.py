@@ -193,3 +193,13 @@ def test_a_corrected_result_is_judged_by_its_corrected_p() -> None:
     assert not corrected.is_shown
     assert "p = 0.2000 after holm correction for 4 comparisons" in corrected.wording
     assert corrected.wording.endswith("; 2 failed.")
+
+
+def test_what_lies_beyond_the_margin_is_said_to() -> None:
+    """Not shown is no proof of a difference, but an interval that lies beyond the margin does show one."""
+    low, high = [1, 2, 1, 2, 1.5, 1.2], [11, 12, 11, 12.3, 11, 12]
+    assert stats.tost(low, high, margin=1.0).wording.endswith("; the whole interval lies beyond the margin.")
+    worse = "; the whole interval lies beyond the margin, on the worse side."
+    assert stats.non_inferiority(high, low, margin=1.0).wording.endswith(worse)
+    assert stats.non_inferiority(low, high, margin=1.0, higher_is_better=False).wording.endswith(worse)
+    assert "does not show that they differ" in stats.tost([1, 2, 3.0], [1, 2, 4.0], margin=0.1).wording

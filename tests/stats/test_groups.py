@@ -307,3 +307,16 @@ def test_no_groups_of_numbers_crash_it(groups: dict[str, list[float]], tests: li
     for one in (*found.omnibus, *(one.result for one in found.contrasts)):
         assert one.reason if isinstance(one, NotTested) else 0.0 <= one.p <= 1.0
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([("a", "a")], 'compares "a" with itself'),
+        ([("a", "b"), ("b", "a")], 'names "b" and "a" twice'),
+    ],
+)
+def test_pairs_are_of_two_groups_and_come_once(pairs: list[tuple[str, str]], message: str) -> None:
+    """A group has no difference from itself, and a pair that comes twice makes the correction of all others harsher."""
+    with pytest.raises(StatsError, match=message):
+        stats.compare_groups({"a": [1.0, 2.0], "b": [2.0, 4.0]}, pairs=pairs)

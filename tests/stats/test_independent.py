@@ -140,3 +140,9 @@ def test_fishers_attainable_size() -> None:
     found = stats.compare([1, 1, 1, 0], [0, 0, 0, 1])
     assert found.attainable == pytest.approx(2 / 70, rel=1e-12)
     assert found.p == pytest.approx(34 / 70, rel=1e-12)
+
+
+def test_numbers_that_overflow_are_refused() -> None:
+    """Scores of sizes that lie far apart in size have no bootstrap interval; it is not told as an infinite one."""
+    with pytest.raises(StatsError, match="no finite numbers for scores of this size: rescale the scores"):
+        stats.compare([0, 0, 0, 0, 1e149], [1e-140, 0, 0, 0, 1], test="bootstrap")

@@ -101,3 +101,10 @@ def test_positions_are_those_of_items_whatever_they_were_called() -> None:
     """Two tables whose rows have other numbers still pair by order."""
     condition = Condition("a", "x", tuple(Observation(k, Scored(1.0)) for k in ("7", "9")), by_item=False)
     assert condition.by_position().items == ("1", "2")
+
+
+def test_an_item_without_cluster_among_clusters_is_refused() -> None:
+    """All of those would make one cluster that nobody meant, and the standard error with it."""
+    observations = [Observation(f"q{i}", Scored(1.0), cluster="" if i == 2 else "c") for i in range(4)]
+    with pytest.raises(StatsError, match=r'1 of 4 items are in no cluster \("q2"\) and the others are in one'):
+        Condition("a", "score", tuple(observations))

@@ -100,3 +100,10 @@ def test_scales(scale: float) -> None:
     """The same test whatever the unit."""
     found = stats.one_sample([x * scale for x in SCORES], 0.5 * scale)
     assert found.p == pytest.approx(stats.one_sample(SCORES, 0.5).p, rel=1e-9)
+
+
+def test_a_share_against_0_says_why_it_is_no_binomial_test() -> None:
+    """The scores are not called mere numbers where the caller said that they are shares."""
+    found = stats.one_sample([0, 1, 1, 1], 0.0)
+    assert found.name == "one_sample_ttest"
+    assert "no share can be tested against 0, only one between 0 and 1" in found.method

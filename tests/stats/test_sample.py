@@ -107,3 +107,17 @@ def test_mappings_pair_by_id_whatever_their_order() -> None:
     x = {"a": 0.1, "b": 0.5, "c": 0.9}
     y = {"c": 1.0, "a": 0.3, "b": 0.4}
     assert stats.compare(x, y) == stats.compare_paired([0.1, 0.5, 0.9], [0.3, 0.4, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ({1.0, 2.0, 3.0}, "baseline is a set, which has no order and holds each score once"),
+        (3.0, "baseline is 3.0, expected a column of numbers"),
+        (None, "baseline is None, expected a column of numbers"),
+    ],
+)
+def test_what_is_no_column_is_refused(column: Any, message: str) -> None:
+    """A set would be paired in an order that nobody chose, and one number is no column."""
+    with pytest.raises(StatsError, match=message):
+        paired_columns(column, [1.0, 2.0, 3.0])

@@ -19,7 +19,7 @@ column = st.lists(score, min_size=1, max_size=25)
 
 
 @pytest.mark.parametrize("held", [1, 1 << 16])
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(column, column)
 def test_every_rank_is_found(held: int, x: list[float], y: list[float]) -> None:
     """The k-th smallest sum is that of sorting all of them, whether pairs are narrowed down first or not."""

@@ -38,7 +38,7 @@ def _check(result: TestResult, mirrored: TestResult) -> None:
     assert result.wording.endswith(".")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None)
 @given(pairs)
 def test_paired(rows: list[tuple[float, float]]) -> None:
     """Any paired scores: a result with these properties, or a DegenerateSample from both sides."""
@@ -52,7 +52,7 @@ def test_paired(rows: list[tuple[float, float]]) -> None:
     _check(result, stats.compare_paired(y, x))
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None)
 @given(binary_pairs)
 def test_paired_binary(rows: list[tuple[int, int]]) -> None:
     """Zeros and ones always give a result, and the differences lie in [-1, 1]."""
@@ -62,7 +62,7 @@ def test_paired_binary(rows: list[tuple[int, int]]) -> None:
     _check(result, stats.compare_paired(y, x))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 @given(binary, binary)
 def test_independent_binary(x: list[int], y: list[int]) -> None:
     """Zeros and ones always give a result."""
@@ -71,7 +71,7 @@ def test_independent_binary(x: list[int], y: list[int]) -> None:
     _check(result, stats.compare(y, x))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 @given(column, column)
 def test_independent(x: list[float], y: list[float]) -> None:
     """Any scores: a result with these properties, or a DegenerateSample from both sides."""
@@ -84,7 +84,7 @@ def test_independent(x: list[float], y: list[float]) -> None:
     _check(result, stats.compare(y, x))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 @given(st.integers(0, 500).flatmap(lambda k: st.tuples(st.just(k), st.integers(max(1, k), 600))), st.floats(0.5, 0.999))
 def test_intervals_of_one_proportion(counts: tuple[int, int], level: float) -> None:
     """Inside [0, 1], around the estimate, and the exact one is never narrower at both ends."""
@@ -95,7 +95,7 @@ def test_intervals_of_one_proportion(counts: tuple[int, int], level: float) -> N
         assert interval.low < interval.high
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None)
 @given(st.lists(st.floats(0.0, 1.0), max_size=12), st.sampled_from(CORRECTIONS))
 def test_corrections(p: list[float], method: str) -> None:
     """Never smaller, never above 1, order kept."""

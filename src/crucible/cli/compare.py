@@ -81,7 +81,7 @@ def compare(
     Exit codes: 0 compared, whatever was found; 1 a treatment is worse, with --fail-on-worse; 2 bad input.
     """
     from crucible.stats.design import Design, compare_all
-    from crucible.stats.readers import Asked
+    from crucible.stats.readers import Asked, check_used
 
     asked = Asked(
         format=read_as,
@@ -106,6 +106,7 @@ def compare(
     )
     try:
         read = [_read(file, asked) for file in files]
+        check_used(read, asked)
         conditions = _conditions(read, labels or (), baseline, pair)
         results = compare_all(conditions, design)
     except (StatsError, StoreError) as error:
@@ -146,8 +147,7 @@ def _conditions(read: Sequence[ReadFile], labels: Sequence[str], baseline: str, 
 
 
 def _is_worse(result: TestResult, *, lower_is_better: bool) -> bool:
-    is_lower = result.difference < 0.0
-    return result.verdict == "difference" and result.difference != 0.0 and is_lower != lower_is_better
+    return result.direction == (1 if lower_is_better else -1)
 
 
 def _tell(
@@ -165,3 +165,6 @@ def _tell(
         print_results(read, conditions, results, design)
     else:
         typer.echo(rendered(form, results, design))
+        for file in read:
+            for note in file.notes:
+                typer.echo(f"note: {file.path}: {note}", err=True)

@@ -147,6 +147,8 @@ def _details(
         yield "method", method
     for assumption in dict.fromkeys(told for result in results for told in result.assumptions):
         yield "assumes", assumption
+    if len(results) > 1 and all(result.p_adjusted is None for result in results):
+        yield "note", f"{len(results)} comparisons, and no p-value is corrected for there being several"
     sizes = [result.attainable for result in results if result.attainable is not None]
     if sizes:
         told = f"where there is no difference, an exact test at alpha {results[0].alpha:g} finds one in at most"

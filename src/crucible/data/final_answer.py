@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["answered_part", "boxed", "declared_answers"]
+__all__ = ["answered_part", "boxed", "declared_answers", "without_reasoning"]
+
+_REASONING = re.compile(r"<(/?)think(?:ing)?>")
 
 _NEXT_QUESTION = re.compile(r"^[ \t]*(?:Question|Problem|Q)[ \t]*\d*[ \t]*:", re.MULTILINE)
 _HASHES = re.compile(r"####[ \t]*(?=[^\s#])([^\n]*)")
@@ -18,23 +20,39 @@ _PHRASE = re.compile(
     r"""
     \b(?:answer|choice|option)\b
     (?:[ \t]+to[ \t]+(?:the|this)[ \t]+(?:question|problem))?
-    [*_\s]*
-    (?: (?:is|would[ ]be|must[ ]be|should[ ]be)\b[*_\s]*:? | [:=\uff1a] )
+    [*_\s"']*
+    (?: (?:is|would[ ]be|must[ ]be|should[ ]be)\b[*_\s]*:? | [:=\uff1a] | (?<=<answer)> )
     [*_]*[ \t]*
     (?![*_\s]*(?:not|neither)\b)
+    (?![^.!?\n]{0,40}\?)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _PHRASES = 8
 """Phrases that are looked at, from the end; who says more often that this is the answer has none."""
+_SUPPOSED = re.compile(r"\b(?:if|whether|suppose|supposing|assume|assuming)\b[^.,;:!?\n]{0,30}$", re.IGNORECASE)
 _LINE = re.compile(r"\s*([^\n]*)")
 
 
+def without_reasoning(text: str) -> str:
+    """Return a text without the reasoning that a model marks as such, `<think> … </think>`.
+
+    Reasoning that was cut before its end has no answer behind it.
+    """
+    begin = 0
+    for mark in _REASONING.finditer(text):
+        if mark[1]:
+            begin = mark.end()
+    unclosed = _REASONING.search(text, begin)
+    return text[begin : unclosed.start() if unclosed else None]
+
+
 def answered_part(text: str) -> str:
-    """Return a text up to where it goes on to a next question of its own, as base models do.
+    """Return a text without marked reasoning, up to where it goes on to a next question of its own, as base models do.
 
     Such a line begins with `Question:`, `Problem:` or `Q:`, and something was said before it.
     """
+    text = without_reasoning(text)
     for match in _NEXT_QUESTION.finditer(text):
         if text[: match.start()].strip():
             return text[: match.start()]
@@ -69,7 +87,8 @@ def declared_answers(text: str) -> Iterator[tuple[str, str]]:
 
     `hashes`: what follows the first `####` on its line, headings such as `#### 2. Then` aside. `boxed`: see `boxed`.
     `phrase`: what follows `answer is`, `answer:` and the like up to the end of the line (of the next line that is not
-    blank, where nothing follows), the last one first. A denial, `the answer is not 5`, declares nothing.
+    blank, where nothing follows), the last one first. A denial (`the answer is not 5`), a question (`the answer is 5?`)
+    and a supposition (`if the answer is 5`) declare nothing.
     """
     for match in _HASHES.finditer(text):
         if not _HEADING.match(match[1]):
@@ -79,6 +98,8 @@ def declared_answers(text: str) -> Iterator[tuple[str, str]]:
     if box is not None:
         yield "boxed", box.strip()
     for match in reversed(list(_PHRASE.finditer(text))[-_PHRASES:]):
+        if _SUPPOSED.search(text, max(0, match.start() - 60), match.start()):
+            continue
         line = _LINE.match(text, match.end())
         if line is not None and line[1].strip():
             yield "phrase", line[1].strip()

@@ -37,6 +37,17 @@ _LABEL = re.compile(
 )
 _OPERATOR_AFTER = re.compile(rf"(?:[ \t]*[×*÷+/][ \t]*|[ \t]+[-−x][ \t]+){_CURRENCY}?[.0-9]")
 _OPERATOR_BEFORE = re.compile(r"[0-9)%°][ \t]*(?:[×*÷+/][ \t]*|(?<=[ \t])[-−x][ \t]+)$")
+_ITEM = re.compile(r"^[ \t]*([0-9]{1,3})[.)][ \t]+(?=\S)", re.MULTILINE)
+_RANGE = re.compile(r"\b(?:between|from)\s+$", re.IGNORECASE)
+_TO = re.compile(r"\s+(?:and|to)\s+")
+_WORDS = re.compile(r"\\(?:text|mathrm|mathbf|textbf|textit|mbox)\s*\{[^{}]*\}(?:\^\{?[0-9]\}?)?")
+_RIGHT_SIDE = re.compile(r"(?<![<>!:])=([^=]*[0-9][^=]*)$")
+_ALGEBRA = re.compile(
+    r"[<>≤≥≠+*×÷√±|!]|\\(?:[dtc]?frac|binom|ge|geq|le|leq|ne|neq|gt|lt|pm|div|pi|ln|log|sin|cos|tan)(?![A-Za-z])"
+    r"|(?<![A-Za-z\\])[A-Za-z](?![A-Za-z])"
+)
+"""What makes another thing of a number in a box: relations, operators, functions, and letters that stand alone."""
+_SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _LIST_BETWEEN = re.compile(r"[\s,;&()\[\]{}$.]*(?:\band\b|\bor\b)?[\s,;&()\[\]{}$.]*")
 
 
@@ -126,22 +137,25 @@ def read_quantity(text: str, form: NumberFormat = _AS_IN_ENGLISH) -> Quantity | 
 
     It is the first number where the text says that its answer is (after the first `####`, in the last `\boxed{…}`,
     after the last `answer is`), else the last number of the text. A box without a number, and several numbers where
-    one is expected (`1, 2, 3`), are no number. What the text goes on to ask itself (`Question: …`) does not count.
+    one is expected (`1, 2, 3`, `between 1 and 3`), are no number; nor is what a box says with a number in it
+    (`\boxed{x > 2}`, `\boxed{2 \pi}`). What the text goes on to ask itself (`Question: …`), what it marks as reasoning
+    (`<think>`) and the numbers of a numbered list do not count.
 
     Source:
         The `strict-match` and `flexible-extract` filters of EleutherAI's lm-evaluation-harness for GSM8K.
     """
     text = answered_part(text)
-    for how, declared in declared_answers(text):
-        span = plain_numbers(declared if len(declared) <= _SPAN else declared[:_SPAN].rpartition(" ")[0])
+    for how, said in declared_answers(text):
+        declared = said if len(said) <= _SPAN else said[:_SPAN].rpartition(" ")[0]
+        if how == "boxed":
+            return _in_box(declared, form)
+        span = plain_numbers(declared)
         found = list(_read(span, form))
-        if _is_list(span, found):
+        if _is_list(span, found) or _is_range(span, found):
             return None
         if found:
             return found[0][0]
-        if how == "boxed":
-            return None
-    plain = plain_numbers(text if len(text) <= _TAIL else text[-_TAIL:].partition(" ")[2])
+    plain = plain_numbers(_without_item_numbers(text if len(text) <= _TAIL else text[-_TAIL:].partition(" ")[2]))
     found = list(_read(plain, form))
     return None if not found or _is_list(plain, found) else found[-1][0]
 
@@ -154,6 +168,36 @@ def only_quantity(text: str, form: NumberFormat = _AS_IN_ENGLISH) -> Quantity | 
         return None
     quantity, start, end = found[0]
     return quantity if not (plain[:start] + plain[end:]).strip(" \t\n$.") else None
+
+
+def _in_box(declared: str, form: NumberFormat) -> Quantity | None:
+    """Return the one number that a box is: what is behind its last `=`, words and units aside."""
+    side = _RIGHT_SIDE.search(declared)
+    declared = side[1] if side else declared
+    plain = plain_numbers(_WORDS.sub(" ", declared))
+    found = list(_read(plain, form))
+    if not found:
+        plain = plain_numbers(declared)
+        found = list(_read(plain, form))
+    if len(found) != 1:
+        return None
+    quantity, start, end = found[0]
+    return None if _ALGEBRA.search(plain[:start] + " " + plain[end:]) else quantity
+
+
+def _without_item_numbers(text: str) -> str:
+    """Return a text without the numbers of a numbered list; a single one, `18. That is all`, is none."""
+    seen = {int(number) for number in _ITEM.findall(text)}
+    labels = {number for number in seen if not seen.isdisjoint((number - 1, number + 1))}
+    return _ITEM.sub(lambda match: "" if int(match[1]) in labels else match[0], text) if labels else text
+
+
+def _is_range(text: str, found: list[tuple[Quantity, int, int]]) -> bool:
+    """Tell whether the first two numbers of a text are the ends of a range: `between 1 and 3`."""
+    if len(found) < 2:
+        return False
+    (_, low, low_end), (_, high, _) = found[:2]
+    return bool(_RANGE.search(text, 0, low) and _TO.fullmatch(text, low_end, high))
 
 
 def _is_list(text: str, found: list[tuple[Quantity, int, int]]) -> bool:
@@ -193,6 +237,8 @@ def _value(match: re.Match[str], form: NumberFormat) -> Fraction | None:
         value /= int(denominator)
     if whole:
         value += int(whole)
+    if match["scale"]:
+        value *= _SCALES[match["scale"].lower()]
     return -value if match["sign"] or match["inner_sign"] else value
 
 
@@ -218,9 +264,10 @@ def _pattern(form: NumberFormat) -> re.Pattern[str]:
           (?:/(?P<denominator>[0-9]+))?                  # 1/2
         )
         (?![0-9]|{_GLUE}[0-9]|\^|√)
+        (?:[ ](?P<scale>(?i:hundred|thousand|million|billion|trillion))\b)?
         (?:[ ]?(?P<percent>%|percent\b|per[ ]cent\b))?
         (?:[ ]?(?P<unit>{units})(?![\w/^]))?
-        (?!\w|[/^√])
+        (?!\w|[/^√]|[ ]?π)
         """,
         re.VERBOSE,
     )

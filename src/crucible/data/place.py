@@ -10,11 +10,12 @@ from pathlib import Path
 from crucible.data._missing import SplitMissing
 from crucible.errors import DataError
 
-__all__ = ["check_part", "expand", "find_file", "split_files", "usual_files"]
+__all__ = ["check_part", "check_pieces", "expand", "find_file", "split_files", "usual_files"]
 
 _VARIABLE = re.compile(r"\$\{([^}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PART = re.compile(r"[\w.+ \-]+\Z")
+_PIECE = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{1,6})-of-(?P<total>[0-9]{1,6})\.[^/]*\Z")
 
 
 def expand(text: str, *, what: str = "path") -> str:
@@ -110,6 +111,28 @@ def usual_files(split: str, config: str | None, suffixes: Iterable[str]) -> Iter
                 yield f"{folder}{name}{suffix}"
 
 
+def check_pieces(files: Iterable[str], *, name: str) -> None:
+    """Refuse files of which some are missing by their own names: `train-00000-of-00002.parquet` alone is half a split.
+
+    Args:
+        files: The files' names or paths.
+        name: The dataset, for the message.
+
+    Raises:
+        DataError: A piece is missing.
+    """
+    pieces: dict[tuple[str, str], set[int]] = {}
+    for file in files:
+        if match := _PIECE.match(file):
+            pieces.setdefault((match["stem"], match["total"]), set()).add(int(match["number"]))
+    for (stem, total), numbers in pieces.items():
+        if len(numbers) < int(total):
+            raise DataError(
+                f"{name}: {len(numbers)} of {int(total)} pieces of {stem}-…-of-{total} are there; get the others, or "
+                "name one file as path (on the Hub, with files) if a part is what you want"
+            )
+
+
 def split_files(place: Path, patterns: Iterable[str], split: str, *, name: str, wanted: str) -> list[Path]:
     """Return the files of a split in a folder, sorted: those of the first pattern that has any.
 
@@ -122,7 +145,7 @@ def split_files(place: Path, patterns: Iterable[str], split: str, *, name: str, 
 
     Raises:
         SplitMissing: The folder is there and has no such file.
-        DataError: Nothing is at `place`.
+        DataError: Nothing is at `place`, or a piece of the split is missing.
     """
     if place.is_file():
         return [place]
@@ -133,6 +156,7 @@ def split_files(place: Path, patterns: Iterable[str], split: str, *, name: str, 
     for pattern in patterns:
         found = sorted(path for path in place.glob(pattern) if path.is_file())
         if found:
+            check_pieces(map(str, found), name=name)
             return found
     ending = Path(wanted).suffix
     there = sorted(entry.name for entry in place.iterdir() if not ending or entry.name.endswith((ending, ".gz")))

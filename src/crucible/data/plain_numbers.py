@@ -8,12 +8,14 @@ import unicodedata
 __all__ = ["plain_numbers"]
 
 _LATEX = [
+    (re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)"), r"\\frac{\1}{\2}"),
+    (re.compile(r"\\[dtc]?frac\s*\{\s*[-−]?\d{1,64}\s*\}\s*\{\s*\d{1,64}\s*\}\s*(?=\d)"), "√"),  # a product
+    (re.compile(r"(?<=[-−])\s*\\[dtc]?frac\s*\{\s*(\d{1,64})\s*\}\s*\{\s*(\d{1,64})\s*\}"), r"\1/\2"),
     (re.compile(r"\\[dtc]?frac\s*\{\s*([-−]?\d{1,64})\s*\}\s*\{\s*(\d{1,64})\s*\}"), r" \1/\2"),
-    (re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)"), r" \1/\2"),
     (re.compile(r"\\(?:text|mathrm|mathbf|textbf|textit|mbox|operatorname)\s*\{([^{}]*)\}"), r" \1 "),
     (re.compile(r"\\sqrt\s*(?:\[[^\]]{0,9}\])?\s*(?:\{[^{}]*\}|\w)?"), "√"),
     (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ\b)"), "°"),
-    (re.compile(r"\\(?:times|cdot)\b[ \t]*"), "×"),
+    (re.compile(r"\\(?:times|cdot)(?![A-Za-z])[ \t]*"), "×"),
     (re.compile(r"(?<=\d)\{,\}(?=\d)"), ","),
     (re.compile(r"(?<=\d)\\[,;: ](?=\d{3})"), ","),
     (re.compile(r"\\[!]"), ""),
@@ -22,7 +24,10 @@ _LATEX = [
     (re.compile(r"\\[,;: ]"), " "),
     (re.compile(r"(?<=[\d)])\*\*(?=[\d(])"), "^"),  # a power of Python, not bold type
     (re.compile(r"\*\*|__"), " "),
-    (re.compile(r"(?<=\d)\\(?=[A-Za-z])"), ""),  # 2\pi is no 2
+    (
+        re.compile(r"(?<=\d)(?:\\|\s+\\(?=(?:pi|theta|alpha|ln|log|sin|cos|tan)(?![A-Za-z])))(?=[A-Za-z])"),
+        "",
+    ),  # 2\pi is no 2
     (re.compile(r"=\s*([-−–])[ \t]+(?=[.\d$€£])"), r"= \1"),
     (re.compile(r"(\d[ \t]+)minus[ \t]+(?=[.\d$€£])", re.IGNORECASE), r"\1- "),
     (re.compile(r"\b(?:negative|minus)[ \t]+(?=[.\d$€£])", re.IGNORECASE), "-"),

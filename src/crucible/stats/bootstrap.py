@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from crucible.errors import DegenerateSample, StatsError
+from crucible.errors import DegenerateSample
 from crucible.ir import Interval
 from crucible.stats.effect import cohens_dz, hedges_g
 from crucible.stats.extra import needs_stats, versions
 from crucible.stats.result import TestResult
 from crucible.stats.sample import Scores, check_rates, independent_columns, paired_columns
 from crucible.stats.tdist import moments, welch_error
+from crucible.stats.whole_number import check_draws
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,7 +58,8 @@ def bootstrap_paired(
     Source:
         Symmetric bootstrap-t: Hall (1988), JRSS B 50(1):35-45; Efron & Tibshirani (1993), chapters 12 and 16.
     """
-    _check(alpha, level, resamples)
+    check_rates(alpha, level)
+    resamples, seed = check_draws(resamples, seed, "a bootstrap")
     x, y = paired_columns(baseline, treatment)
     differences = y - x  # (n,)
     n = len(differences)
@@ -121,7 +123,8 @@ def bootstrap_independent(
     Source:
         Symmetric bootstrap-t: Hall (1988), JRSS B 50(1):35-45; two samples: Efron & Tibshirani (1993), section 16.2.
     """
-    _check(alpha, level, resamples)
+    check_rates(alpha, level)
+    resamples, seed = check_draws(resamples, seed, "a bootstrap")
     x, y = independent_columns(baseline, treatment)
     base, treated = (moments(column, largest=float(abs(column).max())) for column in (x, y))
     if base.variance == treated.variance == 0.0:
@@ -153,12 +156,6 @@ def bootstrap_independent(
         baseline_mean=base.mean,
         treatment_mean=treated.mean,
     )
-
-
-def _check(alpha: float, level: float, resamples: int) -> None:
-    check_rates(alpha, level)
-    if resamples < 100:
-        raise StatsError(f"a bootstrap needs at least 100 resamples, got {resamples}")
 
 
 def _p_and_width(sizes: FloatArray, t: float, level: float, what: str, why: str) -> tuple[float, float]:

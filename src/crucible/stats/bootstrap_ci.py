@@ -13,6 +13,7 @@ from crucible.ir import Interval, did_you_mean
 from crucible.stats.extra import needs_stats
 from crucible.stats.resampled_statistic import Statistic, influences, observed, resampled
 from crucible.stats.sample import Scores, check_rates, independent_columns, is_by_id, one_column, paired_columns
+from crucible.stats.whole_number import check_draws
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,8 @@ def bootstrap_ci(
     """
     import numpy as np
 
-    _check(method, resamples, level)
+    _check(method, level)
+    resamples, seed = check_draws(resamples, seed, "a bootstrap")
     x = one_column(values)  # (n,)
     if len(x) < 2:
         raise TooFewSamples(f"a bootstrap needs at least 2 values, got {len(x)}")
@@ -104,7 +106,8 @@ def bootstrap_difference_ci(
     """
     import numpy as np
 
-    _check(method, resamples, level)
+    _check(method, level)
+    resamples, seed = check_draws(resamples, seed, "a bootstrap")
     random = np.random.default_rng(seed)
     if paired or is_by_id(baseline) or is_by_id(treatment):
         x, y = paired_columns(baseline, treatment)
@@ -192,11 +195,9 @@ def _paired_influences(statistic: Statistic, x: FloatArray, y: FloatArray, seed:
     return [treated - base]
 
 
-def _check(method: str, resamples: int, level: float) -> None:
+def _check(method: str, level: float) -> None:
     check_rates(0.5, level)
     if method not in _TITLES:
         raise StatsError(
             f'unknown bootstrap interval "{method}"{did_you_mean(method, _TITLES)}; known: {", ".join(_TITLES)}'
         )
-    if resamples < 100:
-        raise StatsError(f"a bootstrap needs at least 100 resamples, got {resamples}")

@@ -17,6 +17,7 @@ from crucible.errors import DegenerateSample, StatsError, TooFewSamples
 from crucible.ir import Interval
 from crucible.stats.clustered_contrast import cluster_robust_mean
 from crucible.stats.extra import needs_stats
+from crucible.stats.plain_data import plain
 from crucible.stats.sample import Scores, check_rates, is_by_id, one_column, paired_columns
 from crucible.stats.tdist import critical_t, two_sided_p
 
@@ -59,7 +60,7 @@ class ClusterEstimate(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
-        return msgspec.to_builtins(self)
+        return plain(self)
 
 
 @needs_stats

@@ -5,7 +5,6 @@ A test that does not apply is a value that says why, beside those that do; nothi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import msgspec
 from crucible.errors import DegenerateSample, StatsError
 from crucible.stats.bootstrap import bootstrap_independent, bootstrap_paired
 from crucible.stats.effect_named import effect_named
+from crucible.stats.finite import finite
 from crucible.stats.independent import INDEPENDENT_MEANING, INDEPENDENT_TESTS, compare
 from crucible.stats.names import TEST_TITLES
 from crucible.stats.omnibus import OMNIBUS_TESTS, PAIRED_OMNIBUS, VARIANCE_EFFECTS
@@ -147,7 +147,7 @@ def contrast(sides: Sides, plan: Plan, groups: AllGroups | None = None) -> list[
     results: list[TestResult | NotTested] = []
     for test in plan.tests:
         try:
-            result = _finite(_test(test, sides, plan, groups, is_first=not results))
+            result = finite(_test(test, sides, plan, groups, is_first=not results))
         except StatsError as error:
             results.append(NotTested(test, str(error)))
             continue
@@ -208,15 +208,6 @@ def _of_groups(name: str, sides: Sides, plan: Plan) -> TestResult:
         raise StatsError(f"not applicable: 2 groups; the {TEST_TITLES[name]} needs 3, a paired test compares 2")
     columns = independent_columns(list(sides.scores.baseline.values()), list(sides.scores.treatment.values()))
     return pair_by_groups(name, columns, effect=plan.effect, alpha=plan.alpha, level=plan.level)
-
-
-def _finite(result: TestResult) -> TestResult:
-    """Return a result whose numbers are numbers; scores that are too far apart in size overflow on the way."""
-    intervals = [one for one in (result.interval, result.effect.interval) if one is not None]
-    numbers = (result.statistic, result.p, result.difference, result.effect.value)
-    if all(map(math.isfinite, (*numbers, *(limit for one in intervals for limit in (one.low, one.high))))):
-        return result
-    raise StatsError(f"{TEST_TITLES[result.name]} gives no finite numbers for scores of this size: rescale the scores")
 
 
 def _by_position(sides: Sides, name: str) -> tuple[dict[str, float], dict[str, float]]:

@@ -18,6 +18,7 @@ from crucible.stats.rank import rounded_differences
 from crucible.stats.result import Effect
 from crucible.stats.sample import Scores, check_rates, independent_columns, is_by_id, one_column, paired_columns
 from crucible.stats.tdist import moments, welch_error
+from crucible.stats.whole_number import wholes
 
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
@@ -203,10 +204,15 @@ def cohens_h(
     Source:
         Cohen (1988), chapter 6.
     """
-    for counts in ((baseline_successes, baseline_trials), (treatment_successes, treatment_trials)):
+    x, n, y, m = wholes(
+        baseline_successes=baseline_successes,
+        baseline_trials=baseline_trials,
+        treatment_successes=treatment_successes,
+        treatment_trials=treatment_trials,
+    )
+    for counts in ((x, n), (y, m)):
         wilson(*counts, level=level)  # refuses counts that are none
-    shares = baseline_successes / baseline_trials, treatment_successes / treatment_trials
-    return effect.cohens_h(*shares, trials=(baseline_trials, treatment_trials), level=level)
+    return effect.cohens_h(x / n, y / m, trials=(n, m), level=level)
 
 
 @needs_stats

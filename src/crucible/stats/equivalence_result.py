@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from crucible.ir import Interval
+from crucible.stats.plain_data import plain
 from crucible.stats.result import Effect
 from crucible.stats.wording import decimals_for, show_number, show_p, show_percent
 
@@ -109,6 +110,8 @@ class EquivalenceResult(msgspec.Struct, frozen=True, kw_only=True):
         """What one might misread."""
         is_apart = not self.interval.low <= 0.0 <= self.interval.high
         if not self.is_shown:
+            if beyond := self._beyond():
+                return beyond
             more = "differ" if self.name == "tost" else "differ, or that it is worse,"
             return f"this does not show that they {more} by more than the margin"
         if not is_apart:
@@ -117,6 +120,15 @@ class EquivalenceResult(msgspec.Struct, frozen=True, kw_only=True):
             return "the interval excludes 0: there is a difference, of a size that the margin allows"
         is_worse = (self.difference < 0.0) == self.higher_is_better
         return "the interval excludes 0: it is worse, by less than the margin" if is_worse else ""
+
+    def _beyond(self) -> str:
+        """What the interval shows where all of it lies beyond the margin."""
+        low, high = self.interval.low, self.interval.high
+        is_below, is_above = high < -self.margin, low > self.margin
+        if self.name == "tost":
+            return "the whole interval lies beyond the margin" if is_below or is_above else ""
+        is_worse = is_below if self.higher_is_better else is_above
+        return "the whole interval lies beyond the margin, on the worse side" if is_worse else ""
 
     def _estimate(self) -> str:
         interval = self.interval
@@ -135,7 +147,7 @@ class EquivalenceResult(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data, `verdict` and `wording` included."""
-        return {**msgspec.to_builtins(self), "verdict": self.verdict.value, "wording": self.wording}
+        return {**plain(self), "verdict": self.verdict.value, "wording": self.wording}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> EquivalenceResult:

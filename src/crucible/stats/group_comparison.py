@@ -24,6 +24,7 @@ from crucible.stats.omnibus import (
     choose_omnibus,
     omnibus_test,
 )
+from crucible.stats.plain_data import plain
 from crucible.stats.posthoc import AFTER, POSTHOC_TESTS
 from crucible.stats.sample import is_binary
 from crucible.stats.scores import FailurePolicy
@@ -62,7 +63,7 @@ class GroupComparison(msgspec.Struct, frozen=True):
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data; groups by label."""
         return {
-            "groups": {one.label: msgspec.to_builtins(one) for one in self.groups},
+            "groups": {one.label: plain(one) for one in self.groups},
             "omnibus": [one.to_dict() for one in self.omnibus],
             "contrasts": [one.to_dict() for one in self.contrasts],
             "not_tested": self.not_tested or None,

@@ -50,11 +50,11 @@ def compare_groups(
         pairs: Labels of baseline and treatment of each comparison, in place of `baseline`.
 
     Raises:
-        StatsError: A score is no finite number, a label or a word of the plan is unknown, or some groups are by id and
-            others are not.
+        StatsError: A score is no finite number, a label or a word of the plan is unknown, some groups are by id and
+            others are not, or a pair is of one group or comes twice.
     """
     columns = [column_of_scores(label, scores) for label, scores in groups.items()]
-    chosen = pairs_of(list(groups), baseline) if pairs is None else pairs
+    chosen = pairs_of(list(groups), baseline) if pairs is None else _once(pairs)
     return compare_columns(columns, _checked(plan or Plan()), chosen)
 
 
@@ -69,6 +69,22 @@ def pairs_of(labels: Sequence[str], baseline: str | None) -> list[tuple[str, str
     if baseline not in labels:
         raise StatsError(unknown_group(baseline, labels))
     return [(baseline, label) for label in labels if label != baseline]
+
+
+def _once(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the pairs.
+
+    Raises:
+        StatsError: One is of a group and itself, or two are of the same groups, which would be corrected for.
+    """
+    seen: set[frozenset[str]] = set()
+    for one in pairs:
+        if len(both := frozenset(one)) < 2:
+            raise StatsError(f'pairs compares "{one[0]}" with itself: name two groups')
+        if both in seen:
+            raise StatsError(f'pairs names "{one[0]}" and "{one[1]}" twice: once is enough, and each is corrected for')
+        seen.add(both)
+    return list(pairs)
 
 
 def _checked(plan: Plan) -> Plan:

@@ -16,6 +16,7 @@ from crucible.stats.bootstrap import bootstrap_independent
 from crucible.stats.checks import checks_of
 from crucible.stats.effect import Moments, hedges_g, pooled_hedges_g
 from crucible.stats.extra import needs_stats, versions
+from crucible.stats.finite import finite
 from crucible.stats.fisher import fisher_of_columns
 from crucible.stats.names import canonical_test
 from crucible.stats.paired import compare_paired
@@ -104,7 +105,7 @@ def compare(
     why = "named by the caller"
     if name == "auto":
         name, why = _choose(x, y, is_share=is_share)
-    result = _made(name, x, y, why, alpha, level)
+    result = finite(_made(name, x, y, why, alpha, level))
     if checks and not is_binary(x, y):
         result = msgspec.structs.replace(result, checks=checks_of({"baseline": x, "treatment": y}))
     return result

@@ -13,6 +13,7 @@ from crucible.stats.extra import needs_stats, versions
 from crucible.stats.proportion import tango_difference
 from crucible.stats.result import TestResult
 from crucible.stats.sample import check_rates, is_binary
+from crucible.stats.whole_number import wholes
 
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
@@ -58,7 +59,8 @@ def mcnemar(
         Lydersen & Laake (2013), BMC Medical Research Methodology 13:91.
     """
     check_rates(alpha, level)
-    return _mcnemar((baseline_only, treatment_only, pairs), "called by name", alpha, level, mid_p=mid_p)
+    b, c, n = wholes(baseline_only=baseline_only, treatment_only=treatment_only, pairs=pairs)
+    return _mcnemar((b, c, n), "called by name", alpha, level, mid_p=mid_p)
 
 
 def mcnemar_of_columns(

@@ -29,7 +29,7 @@ class Observation(msgspec.Struct, frozen=True):
         repeat: Which repeat (epoch, sample, seed) of the item it is; empty where there is one.
         prompt: Under which prompt or template; empty where there is one.
         cluster: What the item belongs to with others that it may resemble, such as a passage or a subject; empty where
-            items are independent.
+            all items are independent.
         fingerprint: Of what was asked, so that an id is known to mean the same item in two files; empty where the
             source does not say.
     """
@@ -73,7 +73,8 @@ class Condition(msgspec.Struct, frozen=True):
             that conditions are compared as independent samples.
 
     Raises:
-        StatsError: A measurement comes twice, a score is no finite number, or an item is in two clusters.
+        StatsError: A measurement comes twice, a score is no finite number, or an item is in two clusters, or in none
+            where others are in one.
     """
 
     label: str
@@ -105,6 +106,12 @@ class Condition(msgspec.Struct, frozen=True):
                     f'{self._name}: item "{one.item}" is in the clusters "{clusters[one.item]}" and "{one.cluster}"; '
                     "a cluster must hold whole items"
                 )
+        without = [item for item, cluster in clusters.items() if not cluster]
+        if without and len(without) < len(clusters):
+            raise StatsError(
+                f"{self._name}: {len(without)} of {len(clusters)} items are in no cluster ({few(without)}) and the "
+                "others are in one; name one for each, such as its own id for an item that resembles no other"
+            )
 
     @property
     def _name(self) -> str:

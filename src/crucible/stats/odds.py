@@ -16,6 +16,7 @@ from crucible.stats.extra import needs_stats
 from crucible.stats.proportion import clopper_pearson
 from crucible.stats.result import Effect
 from crucible.stats.sample import check_rates
+from crucible.stats.whole_number import wholes
 
 __all__ = ["matched_odds_ratio", "odds_ratio", "risk_ratio"]
 
@@ -56,8 +57,7 @@ def odds_ratio(
         Biometrics 55(2):597-602; both recommended by Fagerland, Lydersen & Laake (2015), Statistical Methods in Medical
         Research 24(2):224-254. Exact: Cornfield (1956), by `scipy.stats.contingency.odds_ratio`.
     """
-    x, n, y, m = baseline_successes, baseline_trials, treatment_successes, treatment_trials
-    _check(x, n, y, m, level)
+    x, n, y, m = _checked(baseline_successes, baseline_trials, treatment_successes, treatment_trials, level)
     if x + y in (0, n + m):
         which = "none of the trials succeeds" if x + y == 0 else "every trial succeeds"
         raise DegenerateSample(f"{which} on either side: there are no odds to compare; use newcombe_difference()")
@@ -138,8 +138,7 @@ def risk_ratio(
     Source:
         Koopman (1984), Biometrics 40(2):513-517.
     """
-    x, n, y, m = baseline_successes, baseline_trials, treatment_successes, treatment_trials
-    _check(x, n, y, m, level)
+    x, n, y, m = _checked(baseline_successes, baseline_trials, treatment_successes, treatment_trials, level)
     if x == 0:
         raise DegenerateSample(f"0 of {n} trials of the baseline succeed: the ratio is infinite; use odds_ratio()")
 
@@ -183,6 +182,7 @@ def matched_odds_ratio(baseline_only: int, treatment_only: int, *, level: float 
         (1934) for the share, as odds.
     """
     check_rates(0.5, level)
+    baseline_only, treatment_only = wholes(baseline_only=baseline_only, treatment_only=treatment_only)
     if min(baseline_only, treatment_only) < 0:
         raise StatsError(f"expected counts of at least 0, got {baseline_only} and {treatment_only}")
     if 0 in (baseline_only, treatment_only):
@@ -214,10 +214,19 @@ def _chi2(level: float) -> float:
     return float(special.ndtri((1.0 + level) / 2.0)) ** 2
 
 
-def _check(x: int, n: int, y: int, m: int, level: float) -> None:
+def _checked(
+    baseline_successes: int, baseline_trials: int, treatment_successes: int, treatment_trials: int, level: float
+) -> tuple[int, ...]:
     check_rates(0.5, level)
+    x, n, y, m = counts = wholes(
+        baseline_successes=baseline_successes,
+        baseline_trials=baseline_trials,
+        treatment_successes=treatment_successes,
+        treatment_trials=treatment_trials,
+    )
     for name, successes, trials in (("baseline", x, n), ("treatment", y, m)):
         if successes == trials == 0:
             raise TooFewSamples(f"no trials of the {name}: there is no share to compare")
         if not 0 <= successes <= trials:
             raise StatsError(f"{name}: expected 0 <= successes <= trials, got {successes} of {trials}")
+    return counts

@@ -17,6 +17,7 @@ from crucible.stats.cochran import cochran_q
 from crucible.stats.extra import versions
 from crucible.stats.names import TEST_TITLES
 from crucible.stats.omnibus_tests import OMNIBUS, Found, varies
+from crucible.stats.plain_data import plain
 from crucible.stats.result import Effect, Verdict
 from crucible.stats.sample import is_binary
 from crucible.stats.variance_share import eta_squared, omega_squared, sums_of_squares
@@ -103,7 +104,7 @@ class Omnibus(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data, `verdict` and `wording` included."""
-        return {**msgspec.to_builtins(self), "verdict": self.verdict.value, "wording": self.wording}
+        return {**plain(self), "verdict": self.verdict.value, "wording": self.wording}
 
 
 def omnibus_test(

@@ -93,6 +93,8 @@ def _choose(x: FloatArray, mu: float, *, is_share: bool) -> tuple[str, str]:
         return "one_sample_ttest", "chosen because the scores are not all 0 or 1"
     if is_share and 0.0 < mu < 1.0:
         return "binomial", "chosen because every score is 0 or 1"
+    if is_share:
+        return "one_sample_ttest", f"chosen because no share can be tested against {mu:.12g}, only one between 0 and 1"
     return "one_sample_ttest", "chosen because the scores are numbers, of which these happen to be 0 or 1"
 
 

@@ -17,6 +17,7 @@ from crucible.stats.bootstrap import bootstrap_paired
 from crucible.stats.checks import checks_of
 from crucible.stats.effect import cohens_dz
 from crucible.stats.extra import needs_stats, versions
+from crucible.stats.finite import finite
 from crucible.stats.mcnemar import mcnemar_of_columns
 from crucible.stats.names import TEST_TITLES, canonical_test
 from crucible.stats.permutation import permutation_paired
@@ -87,7 +88,7 @@ def compare_paired(
     elif name in NEED_SPREAD and bool((x == y).all()):
         why = f"in place of the {TEST_TITLES[name]} that was asked for, which cannot be made: all differences are 0"
         name = _choose(x, y, is_share=is_share)[0]
-    result = _made(name, x, y, why, alpha, level)
+    result = finite(_made(name, x, y, why, alpha, level))
     if checks and not is_binary(x, y):
         result = msgspec.structs.replace(result, checks=checks_of({"differences": y - x}))
     return result

@@ -10,7 +10,7 @@ import math
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
-from crucible.errors import DegenerateSample, StatsError
+from crucible.errors import DegenerateSample
 from crucible.ir import Interval
 from crucible.stats.arrangements import Arrangements, deals, flips
 from crucible.stats.effect import cohens_dz, hedges_g
@@ -20,6 +20,7 @@ from crucible.stats.result import TestResult
 from crucible.stats.sample import Scores, check_rates, independent_columns, paired_columns
 from crucible.stats.stratum import standardised, strata_of
 from crucible.stats.tdist import critical_t, moments, welch_error
+from crucible.stats.whole_number import check_draws
 
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
@@ -55,7 +56,8 @@ def permutation_paired(
     Source:
         Fisher (1935), The Design of Experiments, section 21; p-value and interval: see `inversion`.
     """
-    _check(alpha, level, resamples)
+    check_rates(alpha, level)
+    resamples, seed = check_draws(resamples, seed, "a permutation test")
     x, y = paired_columns(baseline, treatment)
     differences = y - x  # (n,)
     n = len(differences)
@@ -127,7 +129,8 @@ def permutation_independent(
     Source:
         Pitman (1937), Supplement to JRSS 4(1):119-130; p-value and interval as in `permutation_paired`.
     """
-    _check(alpha, level, resamples)
+    check_rates(alpha, level)
+    resamples, seed = check_draws(resamples, seed, "a permutation test")
     x, y = independent_columns(baseline, treatment)
     if strata is not None:
         return _stratified(strata_of(x, y, strata), (len(x), len(y)), alpha, level, (resamples, seed))
@@ -207,12 +210,6 @@ def _stratified(
         baseline_mean=found.baseline_mean,
         treatment_mean=found.treatment_mean,
     )
-
-
-def _check(alpha: float, level: float, resamples: int) -> None:
-    check_rates(alpha, level)
-    if resamples < 100:
-        raise StatsError(f"a permutation test needs at least 100 resamples, got {resamples}")
 
 
 def _how(arranged: Arrangements, seed: int) -> str:

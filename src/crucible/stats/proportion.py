@@ -12,6 +12,7 @@ from crucible.errors import StatsError, TooFewSamples
 from crucible.ir import Interval
 from crucible.stats.extra import needs_stats
 from crucible.stats.sample import check_rates
+from crucible.stats.whole_number import wholes
 
 __all__ = ["clopper_pearson", "jeffreys", "newcombe_difference", "tango_difference", "wilson"]
 
@@ -36,7 +37,7 @@ def wilson(successes: int, trials: int, *, level: float = 0.95) -> Interval:
     """
     from scipy import stats
 
-    _check_counts(successes, trials, level)
+    successes, trials = _check_counts(successes, trials, level)
     found = stats.binomtest(successes, trials).proportion_ci(level, method="wilson")
     return Interval(max(0.0, float(found.low)), min(1.0, float(found.high)), level, "Wilson score")
 
@@ -59,7 +60,7 @@ def clopper_pearson(successes: int, trials: int, *, level: float = 0.95) -> Inte
     """
     from scipy import special
 
-    _check_counts(successes, trials, level)
+    successes, trials = _check_counts(successes, trials, level)
     tail, failures = (1.0 - level) / 2.0, trials - successes
     low = float(special.betaincinv(successes, failures + 1, tail)) if successes else 0.0
     high = float(special.betainccinv(successes + 1, failures, tail)) if failures else 1.0
@@ -85,7 +86,7 @@ def jeffreys(successes: int, trials: int, *, level: float = 0.95) -> Interval:
     """
     from scipy import special
 
-    _check_counts(successes, trials, level)
+    successes, trials = _check_counts(successes, trials, level)
     tail, failures = (1.0 - level) / 2.0, trials - successes
     low = float(special.betaincinv(successes + 0.5, failures + 0.5, tail)) if successes else 0.0
     high = float(special.betainccinv(successes + 0.5, failures + 0.5, tail)) if failures else 1.0
@@ -120,6 +121,8 @@ def newcombe_difference(
     Source:
         Newcombe (1998), Statistics in Medicine 17(8):873-890, method 10.
     """
+    baseline_successes, baseline_trials = _check_counts(baseline_successes, baseline_trials, level)
+    treatment_successes, treatment_trials = _check_counts(treatment_successes, treatment_trials, level)
     base = wilson(baseline_successes, baseline_trials, level=level)
     treated = wilson(treatment_successes, treatment_trials, level=level)
     p, q = baseline_successes / baseline_trials, treatment_successes / treatment_trials
@@ -152,8 +155,8 @@ def tango_difference(baseline_only: int, treatment_only: int, pairs: int, *, lev
         Tango (1998), Statistics in Medicine 17(8):891-908; recommended by Fagerland, Lydersen & Laake (2014),
         Statistics in Medicine 33(16):2850-2875.
     """
-    _check_counts(baseline_only, pairs, level)
-    _check_counts(treatment_only, pairs, level)
+    baseline_only, pairs = _check_counts(baseline_only, pairs, level)
+    treatment_only, pairs = _check_counts(treatment_only, pairs, level)
     _check_counts(baseline_only + treatment_only, pairs, level)
     low = -_tango_upper(treatment_only, baseline_only, pairs, level)
     high = _tango_upper(baseline_only, treatment_only, pairs, level)
@@ -190,9 +193,11 @@ def _score_variance(minus: int, plus: int, n: int, delta: float) -> float:
     return max(0.0, 2.0 * q + delta * (1.0 - delta))
 
 
-def _check_counts(successes: int, trials: int, level: float) -> None:
+def _check_counts(successes: int, trials: int, level: float) -> tuple[int, int]:
     check_rates(0.5, level)
+    successes, trials = wholes(successes=successes, trials=trials)
     if trials == 0 and successes == 0:
         raise TooFewSamples("no trials: no interval exists")
     if not 0 <= successes <= trials:
         raise StatsError(f"expected 0 <= successes <= trials, got {successes} of {trials}")
+    return successes, trials

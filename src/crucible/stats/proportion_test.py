@@ -12,6 +12,7 @@ from crucible.stats.extra import needs_stats, versions
 from crucible.stats.proportion import clopper_pearson, newcombe_difference
 from crucible.stats.result import TestResult
 from crucible.stats.sample import check_rates
+from crucible.stats.whole_number import wholes
 
 __all__ = ["one_proportion", "two_proportions"]
 
@@ -47,6 +48,7 @@ def one_proportion(
     check_rates(alpha, level)
     if not 0.0 < share < 1.0:
         raise StatsError(f"the fixed share must lie between 0 and 1, got {share!r}")
+    successes, trials = wholes(successes=successes, trials=trials)
     exact = clopper_pearson(successes, trials, level=level)  # refuses counts that do not fit
     found = successes / trials
     return TestResult(
@@ -106,7 +108,12 @@ def two_proportions(
     from scipy import special
 
     check_rates(alpha, level)
-    a, n, b, m = baseline_successes, baseline_trials, treatment_successes, treatment_trials
+    a, n, b, m = wholes(
+        baseline_successes=baseline_successes,
+        baseline_trials=baseline_trials,
+        treatment_successes=treatment_successes,
+        treatment_trials=treatment_trials,
+    )
     interval = newcombe_difference(a, n, b, m, level=level)  # refuses counts that do not fit
     pooled = (a + b) / (n + m)
     if a + b in (0, n + m):

@@ -15,9 +15,12 @@ import msgspec
 from crucible.ir import Interval
 from crucible.stats.checks import Check
 from crucible.stats.names import TEST_TITLES
+from crucible.stats.plain_data import plain
 from crucible.stats.wording import decimals_for, show_number, show_p, show_percent
 
 __all__ = ["Effect", "TestResult", "Verdict"]
+
+_OF_RANKS = frozenset({"rank_biserial", "cliffs_delta", "dominance", "mean_rank_difference", "hodges_lehmann"})
 
 
 class Verdict(StrEnum):
@@ -108,6 +111,19 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
         return Verdict.DIFFERENCE if p < self.alpha else Verdict.NO_DIFFERENCE_FOUND
 
     @property
+    def direction(self) -> int:
+        """1 where the treatment was found to score higher, -1 where lower, 0 where neither was found.
+
+        Neither is found where there is no difference found, and where means and ranks point in different directions:
+        most pairs rise, for instance, and a few fall by more than all others gain.
+        """
+        found = (self.difference > 0.0) - (self.difference < 0.0)
+        if self.verdict is not Verdict.DIFFERENCE:
+            return 0
+        of_ranks = (self.effect.value > 0.0) - (self.effect.value < 0.0)
+        return found if self.effect.name not in _OF_RANKS or of_ranks == found else 0
+
+    @property
     def wording(self) -> str:
         """The result in one sentence that claims no more than the numbers do."""
         found = self.verdict is Verdict.DIFFERENCE
@@ -116,6 +132,8 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
             parts.append("a difference anywhere in that interval remains possible")
         if found == (self.interval.low <= 0.0 <= self.interval.high):
             parts.append(f"the verdict is the test's, the interval alone would {'include' if found else 'exclude'} 0")
+        if found and not self.direction:
+            parts.append("which of the two scores higher was not found: the means and the ranks do not agree on it")
         if self.failures:
             parts.append(self.failures)
         return "; ".join(parts) + "."
@@ -148,7 +166,7 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data, `verdict` and `wording` included."""
-        return {**msgspec.to_builtins(self), "verdict": self.verdict.value, "wording": self.wording}
+        return {**plain(self), "verdict": self.verdict.value, "wording": self.wording}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TestResult:

@@ -126,10 +126,7 @@ def _missing(here: Mapping[Any, Any], there: Mapping[Any, Any]) -> list[Any]:
 def _column(scores: Scores, name: str, ids: list[Any] | None = None) -> FloatArray:
     import numpy as np
 
-    if isinstance(scores, str | bytes):
-        raise StatsError(f"{name} is text, expected a column of numbers")
-    if np.ma.isMaskedArray(scores):
-        raise StatsError(f"{name} is a masked array: drop the masked items, or score them, before comparing")
+    _refuse_what_is_no_column(scores, name)
     raw: Any = scores if hasattr(scores, "__array__") else list(scores)
     try:
         array = np.asarray(raw)
@@ -153,6 +150,19 @@ def _column(scores: Scores, name: str, ids: list[Any] | None = None) -> FloatArr
             f"no score of {name} exceeds {largest:.3g}, too small to square: rescale the scores, or take logarithms"
         )
     return values
+
+
+def _refuse_what_is_no_column(scores: Any, name: str) -> None:
+    import numpy as np
+
+    if isinstance(scores, str | bytes):
+        raise StatsError(f"{name} is text, expected a column of numbers")
+    if np.ma.isMaskedArray(scores):
+        raise StatsError(f"{name} is a masked array: drop the masked items, or score them, before comparing")
+    if isinstance(scores, set | frozenset):
+        raise StatsError(f"{name} is a set, which has no order and holds each score once: give a list, or scores by id")
+    if not (hasattr(scores, "__array__") or isinstance(scores, Iterable)):
+        raise StatsError(f"{name} is {scores!r}, expected a column of numbers")
 
 
 def _place(name: str, index: int, ids: list[Any] | None) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from crucible.errors import DegenerateSample, StatsError, TooFewSamples
 from crucible.stats.clustered import Clusters, codes_of
 from crucible.stats.extra import needs_stats
+from crucible.stats.plain_data import plain
 from crucible.stats.sample import Scores, is_by_id, one_column
 
 __all__ = ["VarianceParts", "variance_parts"]
@@ -66,7 +67,7 @@ class VarianceParts(msgspec.Struct, frozen=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data, `share_between` and `wording` included."""
-        return {**msgspec.to_builtins(self), "share_between": self.share_between, "wording": self.wording}
+        return {**plain(self), "share_between": self.share_between, "wording": self.wording}
 
 
 @needs_stats

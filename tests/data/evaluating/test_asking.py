@@ -97,6 +97,23 @@ def test_a_call_that_takes_too_long_fails_what_makes_it_long(twenty: Dataset) ->
     }
 
 
+def test_what_is_no_answer_fails_its_item(asked: Any, twenty: Dataset) -> None:
+    """A sampler that returns texts, or too few samples, is broken, and the evaluation is not."""
+
+    class Texts(asked):  # type: ignore[misc]
+        async def asample(self, prompts: Any, params: Any = None) -> Any:
+            return list(prompts)
+
+    class Few(asked):  # type: ignore[misc]
+        async def asample(self, prompts: Any, params: Any = None) -> Any:
+            return (await super().asample(prompts, params))[1:]
+
+    for sampler, error in ((Texts(), "a str came; expected a Sample"), (Few(), "0 answers came for 1 prompts")):
+        result = evaluate(sampler, twenty, ["exact_match"])
+        assert result.summaries["exact_match"].failed == 20
+        assert result.items[0].outcomes == {"exact_match": Failed(f"no answer: BadResponse: {error}")}
+
+
 def test_scorers_can_have_threads(asked: Any, twenty: Dataset) -> None:
     """Several answers are scored at once, away from the event loop, and each score goes to its item."""
     threads: set[int] = set()

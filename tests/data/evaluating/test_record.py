@@ -186,6 +186,20 @@ def test_a_torn_end_is_cut_off_and_told(tmp_path: Path, asked: Any, twenty: Data
     assert seen[0].metadata["decision"] == "repaired the record of an evaluation"
 
 
+def test_a_last_line_that_only_lacks_its_line_break_is_kept(tmp_path: Path, asked: Any, twenty: Dataset) -> None:
+    """It is whole, so nothing is asked again, and what comes after it does not run into it."""
+    path = tmp_path / "r.jsonl"
+    evaluate(asked(), twenty, ["exact_match"], record=path)
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:10])[:-1])
+    assert len(read_record(path)) == 10
+    again = asked()
+    result = evaluate(again, twenty, ["exact_match"], record=path)
+    assert again.prompts == [f"q{index}" for index in range(10, 20)]
+    assert result.notes == ()
+    assert path.read_bytes() == whole
+
+
 def test_damage_in_the_midst_is_refused(tmp_path: Path, asked: Any, twenty: Dataset) -> None:
     """No crash leaves good lines after a bad one; the file is not touched."""
     path = tmp_path / "r.jsonl"

@@ -34,6 +34,12 @@ from crucible.ir import Failed, Scored
         *(r"\boxed{B}", r"\boxed{\text{B}}", r"\boxed{\textbf{(B)}}", "Answer:\n\nB. Berlin", "the answer is b"),
         *("A is tempting. The answer is B because of that", "The answer is not A. The answer is B."),
         *("It could be (A), but the answer is (B).", "B\n\nQuestion: and now? Answer: C"),
+        *(
+            "Option B is correct. Options A and C are wrong.",
+            "(B) is the only right one; (A) is not.",
+            "<answer>B</answer>",
+        ),
+        *('{"answer": "B"}', "<think>The answer is C? No.</think>B", "B. Paris. A. Rome is no capital of France."),
     ],
 )
 def test_a_choice_is_found_however_it_is_said(text: str) -> None:
@@ -55,7 +61,14 @@ def test_a_choice_is_found_however_it_is_said(text: str) -> None:
             "The answer is a cat",
         ),
         *("I think so", "Because it is", "It cannot be (A).", "(A) is wrong, (B) is wrong, so (C).", "Z", "7", "bad"),
-        *(r"\boxed{A, B}", "None of the above"),
+        *(r"\boxed{A, B}", "None of the above", "It can't be (A).", "It can\N{RIGHT SINGLE QUOTATION MARK}t be (A)."),
+        *(
+            "A. Rome\nB. Paris\nC. Oslo",
+            "A) Rome B) Paris",
+            "A: no. B: yes.",
+            "The answer is A? No, C.",
+            "<think>A. So the",
+        ),
     ],
 )
 def test_no_choice_is_made_up(text: str) -> None:

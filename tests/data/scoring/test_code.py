@@ -89,6 +89,20 @@ def test_the_first_block_that_defines_the_function_is_the_code() -> None:
     assert extract_code("x = 1") == "x = 1"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```bash\npip install numpy\n```\nThen:\n```python\nright\n```\nThat is all.",
+        "<think>\n```python\nwrong\n```\n</think>\n```Python\nright\n```",
+        '```python title="a.py"\nright\n```',
+        "```text\nwrong\n```\n```\nright\n",
+    ],
+)
+def test_commands_drafts_and_captions_are_no_code(text: str) -> None:
+    """A block in another language, or in reasoning, is not the answer; what follows it is."""
+    assert extract_code(text).strip() == "right"
+
+
 def test_the_program_is_prompt_completion_tests_and_their_call() -> None:
     """Nothing else."""
     program = test_program(ADD, "    return a + b")

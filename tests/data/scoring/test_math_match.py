@@ -50,6 +50,22 @@ def test_answers_are_equal_as_the_makers_of_math_say(one: str, two: str, equal: 
         (r"(1,2)", r"\boxed{(2,1)}", 0.0),
         (r"90^\circ", "90", 1.0),
         ("5", r"\boxed{}", 0.0),
+        *[
+            ("5", rf"\boxed{{{box}}}", 0.0)
+            for box in ("x<5", ">=5", "<=5", "!=5", r"5 \text{ or } 6", r"5\text{ or 6}")
+        ],
+        (r"-\frac{1}{2}", r"\boxed{-0.5}", 1.0),
+        (r"-\frac12", r"\boxed{\frac{-1}{2}}", 1.0),
+        (r"-\frac12", r"\boxed{\frac{1}{2}}", 0.0),
+        (r"\frac{1}{23}", r"\boxed{\frac123}", 0.0),
+        ("11", r"\boxed{1 1}", 0.0),
+        ("1200", r"\boxed{1\,200}", 1.0),
+        (r"\text{(B)}", r"\boxed{B}", 1.0),
+        (r"10\mbox{ inches}^2", r"\boxed{10}", 1.0),
+        (r"1.5\times10^3", r"\boxed{1500}", 1.0),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", "\\boxed{\\begin{pmatrix} 1 \\\\\n 2 \\end{pmatrix}}", 1.0),
+        (r"\begin{pmatrix}12\end{pmatrix}", r"\boxed{\begin{pmatrix} 1 \\ 2 \end{pmatrix}}", 0.0),
+        ("6", r"<think>\boxed{5}</think> So it is \boxed{6}.", 1.0),
         (r"So \boxed{7}", "The final answer is $7$.", 1.0),
     ],
 )

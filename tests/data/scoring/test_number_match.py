@@ -55,6 +55,30 @@ def item(expected: str) -> Item:
         ("42", "42abc", WRONG),
         ("3.5", "3.5", RIGHT),
         ("3.5", "3.50", RIGHT),
+        # what says more than a number, or another one
+        ("18", "The answer is 18 million.", WRONG),
+        ("18000000", "The answer is $18 million.", RIGHT),
+        ("18", "The answer is between 18 and 20.", WRONG),
+        ("18", "If the answer is 18, 9 * 2 would do. But 9 * 3 = 27.", WRONG),
+        ("5", "The answer is 5? No, it is 3.", WRONG),
+        ("0.5", r"\boxed{-\frac{1}{2}}", WRONG),
+        ("-0.5", r"\boxed{-\frac{1}{2}}", RIGHT),
+        ("-1.5", r"$-1\frac12$", RIGHT),
+        ("3", r"\boxed{\frac{1}{2}3}", WRONG),
+        *[
+            ("2", rf"\boxed{{{box}}}", WRONG)
+            for box in (r"2 \pi", "x > 2", r"x \ge 2", r"\frac{2}{x}", "e^{2}", "C_{2}")
+        ],
+        *[("2", rf"\boxed{{{box}}}", WRONG) for box in ("2 x", "2 + x", "2!", r"\log_3 2", r"2 \text{ to } 3 or 4")],
+        *[("3", rf"\boxed{{{box}}}", RIGHT) for box in ("x = 3", "9/3 = 3", r"3\text{ cm}^2", r"\$3.00", r"\text{3}")],
+        ("1500", r"\boxed{1.5\times10^3}", RIGHT),
+        ("2", "1. First, I add.\n2. Then I multiply.", WRONG),
+        ("18", "18. That is what she makes.", RIGHT),
+        # reasoning that is marked as such is no answer
+        ("624", r"<think>Maybe the answer is \boxed{5}.</think>The total is 624.", RIGHT),
+        ("5", r"<think>Maybe the answer is \boxed{5}.</think>The total is 624.", WRONG),
+        ("5", "<think>So far the answer is 5. But", WRONG),
+        ("18", "<answer>18</answer>", RIGHT),
         # what people write
         ("1000", "#### 1,000", RIGHT),
         ("1000", "1e3", RIGHT),

@@ -34,6 +34,12 @@ from crucible.ir import Failed, Scored
         *[(text, None) for text in ("", "maybe", "I don't know", "unsure", "yes and no", "yes/no", "True or false?")],
         *[(text, None) for text in ("It depends", "not necessarily", "I am not sure, but yes", "No mammals lay eggs")],
         *[(text, None) for text in ("It is true that the claim is false", "It is not true that this is wrong", "42")],
+        *[
+            (text, None)
+            for text in ("If it is true, then it rains.", "It is hard to say whether it is true.", "Yes, but no")
+        ],
+        *[(text, None) for text in ("It is unlikely to be true", "Some say it is true", "I wish it was true")],
+        *[(text, True) for text in ("Yes, if it rains.", "<think>It is false.</think>True")],
         *[(text, None) for text in ("Right now I cannot", r"\boxed{x}", "knowledge", "yesterday", "nothing")],
     ],
 )

@@ -106,3 +106,16 @@ def test_a_torn_or_foreign_line_is_named(tmp_path: Path) -> None:
     path.write_text(whole + '{"id": "a", "score": 1}\n')
     with pytest.raises(StatsError, match=r"samples\.jsonl:2: no sample of lm-evaluation-harness"):
         read_file(path)
+
+
+def test_the_only_filter_is_told_and_may_be_named(tmp_path: Path) -> None:
+    """A metric goes by the harness's own name for it, so that a file with one filter compares with one that has two."""
+    path = _write(tmp_path / "samples.jsonl", [_line(i, "strict", exact_match=1.0) for i in range(2)])
+    for metric in ("", "exact_match", "exact_match,strict"):
+        found = read_file(path, Asked(metric=metric))
+        assert found.notes == ("its scores are those of the filter strict",)
+        assert found.conditions[0].counts.scored == 2
+    with pytest.raises(StatsError, match='no metric "exact_match,loose"'):
+        read_file(path, Asked(metric="exact_match,loose"))
+    path = _write(tmp_path / "samples.jsonl", [_line(i, "none", acc=1.0) for i in range(2)])
+    assert read_file(path, Asked(metric="acc,none")).notes == ()

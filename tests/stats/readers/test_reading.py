@@ -10,7 +10,7 @@ import pytest
 
 from crucible.errors import StatsError, StoreError
 from crucible.ir import Failed, Scored, Skipped
-from crucible.stats.readers import Asked, detect_format, labelled, read_file
+from crucible.stats.readers import Asked, check_used, detect_format, labelled, read_file
 
 
 def _item(key: str, **more: Any) -> dict[str, Any]:
@@ -26,8 +26,8 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> Path:
 def test_scores_of_the_evaluate_stage_are_read(tmp_path: Path) -> None:
     """All three kinds of outcome; the file's name is the label."""
     rows = [
-        _item("a"),
-        _item("b", scores={"exact_match": {"kind": "failed", "error": "timeout"}}),
+        _item("a", metadata={"subject": "algebra"}),
+        _item("b", scores={"exact_match": {"kind": "failed", "error": "timeout"}}, metadata={"subject": "sets"}),
         _item("c", scores={"exact_match": {"kind": "skipped", "reason": "too long"}}, metadata={"subject": "algebra"}),
     ]
     path = _write(tmp_path / "evaluate" / "tuned.jsonl", rows)
@@ -82,3 +82,22 @@ def test_labels_have_to_fit(tmp_path: Path) -> None:
         labelled([file, file], ["one"])
     with pytest.raises(StatsError, match=r'two conditions are called "a": name all of them with --label'):
         labelled([file, file])
+
+
+def test_an_option_that_no_file_takes_is_refused(tmp_path: Path) -> None:
+    """A format that names its items itself would ignore a column of ids; beside a table the table takes it."""
+    scores = read_file(_write(tmp_path / "a.jsonl", [_item("a")]))
+    (tmp_path / "b.csv").write_text("name,score\na,1\n")
+    table = read_file(tmp_path / "b.csv", Asked(item="name"))
+    for asked in (Asked(item="name"), Asked(group="name"), Asked(repeat="name"), Asked(columns=("name",))):
+        with pytest.raises(StatsError, match="format crucible are read without it: leave it out"):
+            check_used([scores], asked)
+        check_used([scores, table], asked)
+
+
+def test_a_key_of_metadata_has_to_be_there(tmp_path: Path) -> None:
+    """For prompts as for clusters."""
+    path = _write(tmp_path / "a.jsonl", [_item("a", metadata={"subject": "sets"})])
+    assert read_file(path, Asked(prompt="subject")).conditions[0].observations[0].prompt == "sets"
+    with pytest.raises(StatsError, match='no item has "template" in its metadata'):
+        read_file(path, Asked(prompt="template"))

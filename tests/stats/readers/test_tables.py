@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +230,59 @@ def test_too_many_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("crucible.stats.readers.table.MOST", 3)
     with pytest.raises(StatsError, match="has more than 3 rows"):
         read_file(_write(tmp_path / "a.csv", "score\n" + "1\n" * 5))
+
+
+def test_an_empty_cell_keeps_the_rows_together(tmp_path: Path) -> None:
+    """In a table without ids it is a failed measurement of its row; where only empty ones follow, the column ends."""
+    path = _write(tmp_path / "a.csv", "old,new\n0.1,0.2\n,0.3\n0.5,0.9\n0.2,0.4\n0.6,\n0.3,\n")
+    old, new = (condition.by_position() for condition in read_file(path, ALONE).conditions)
+    assert (old.counts.attempted, old.counts.failed, new.counts.attempted) == (6, 1, 4)
+    left, right = old.item_means(), new.item_means()
+    assert {item: (left[item], right[item]) for item in left if item in right} == {
+        "1": (0.1, 0.2),
+        "3": (0.5, 0.9),
+        "4": (0.2, 0.4),
+    }
+
+
+def test_a_row_of_empty_cells_keeps_its_place(tmp_path: Path) -> None:
+    """As pandas writes a missing score alone in its row; at the end, and where there are ids, it is nothing."""
+    failed = Failed("no value was recorded")
+    path = _write(tmp_path / "a.csv", 'score\n1\n""\n0\n\n   \n1\n""\n')
+    assert list(_one(path).values()) == [Scored(1.0), failed, Scored(0.0), Scored(1.0)]
+    path = _write(tmp_path / "b.csv", "id,score\nq1,1\n,\nq2,0\n,\n")
+    assert _one(path) == {"q1": Scored(1.0), "q2": Scored(0.0)}
+
+
+def test_a_first_line_of_numbers_is_told(tmp_path: Path) -> None:
+    """It counts as scores, which a table whose columns are called 2023 and 2024 did not mean."""
+    (note,) = read_file(_write(tmp_path / "a.csv", "2023,2024\n0.5,0.6\n0.1,0.3\n"), ALONE).notes
+    assert "all of its first line are numbers, so that they count as scores" in note
+    assert read_file(_write(tmp_path / "a.csv", "id,score\nq1,1\n")).notes == ()
+
+
+def test_an_underscore_makes_no_number(tmp_path: Path) -> None:
+    """Python reads 1_0 as ten; nobody who writes a table of scores does."""
+    with pytest.raises(StatsError, match="expected a number, true, false or nothing, got '1_0'"):
+        read_file(_write(tmp_path / "a.csv", "id,score\nq1,1_0\n"))
+
+
+def test_a_name_that_comes_twice_in_json_is_refused(tmp_path: Path) -> None:
+    """A reader of JSON keeps the last value without a word, so that one score would be lost."""
+    with pytest.raises(StatsError, match='"q1" comes twice'):
+        read_file(_write(tmp_path / "a.json", '{"q1": 1, "q1": 0, "q2": 1}'))
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """It can be read only once, and what was read to tell the format would be lost."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(StoreError, match="is a pipe or a device, which can be read only once"):
+        read_file(path)
+
+
+@pytest.mark.parametrize("asked", [Asked(columns=("a", "b"), metric="a"), Asked(columns=("a", "b"), group="model")])
+def test_conditions_are_named_in_one_way(tmp_path: Path, asked: Asked) -> None:
+    """Columns that are conditions leave no place for a metric or a group, which would have no effect."""
+    with pytest.raises(StatsError, match="--column names conditions and --(metric|group) does too"):
+        read_file(_write(tmp_path / "a.csv", "id,model,a,b\nq1,x,1,2\n"), asked)

@@ -125,3 +125,10 @@ def test_scores_that_are_neither_0_nor_1(scores: tuple[float, ...]) -> None:
         Sprt(alternative=0.6).outlook(1.5)
     with pytest.raises(StatsError, match="same items"):
         Sprt(alternative=0.6).update([1, 0], [1])
+
+
+@pytest.mark.parametrize("changed", [{"successes": "x"}, {"failures": -3}, {"bounds": "loose"}, {"alpha": 2.0}])
+def test_a_state_that_is_none_is_refused(changed: dict[str, object]) -> None:
+    """Counts are whole and at least 0."""
+    with pytest.raises(StatsError):
+        Sprt.from_dict(Sprt(alternative=0.7).to_dict() | changed)

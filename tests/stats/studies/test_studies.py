@@ -334,3 +334,21 @@ def test_every_study_is_plain_data_and_can_be_told(numbers: Make) -> None:
             assert f"**{caption}**" in text
         assert rendering.to_html(study).count("<table") >= len(expected) + 1
         assert rendering.to_latex(study).count(r"\begin{table}") >= len(expected) + 1
+
+
+def test_no_direction_is_claimed_that_means_and_ranks_do_not_share() -> None:
+    """20 of 21 pairs rise and one falls by as much as all of them gain: different, and neither better nor worse."""
+    old = condition_of_scores("old", dict.fromkeys(range(21), 0.0))
+    new = condition_of_scores("new", {i: 1.0 if i else -20.5 for i in range(21)})
+    for higher_is_better in (True, False):
+        found = ab_test(old, new, design=Design(test="wilcoxon"), higher_is_better=higher_is_better)
+        assert found.decision is Decision.DIRECTION_NOT_FOUND
+        assert found.wording.startswith("new differs in score, and whether it is better was not found.")
+        assert "which of the two scores higher was not found" in found.primary.wording
+        parts = ablation(new, {"part": old}, design=Design(test="wilcoxon"), higher_is_better=higher_is_better)
+        assert (parts.found, parts.harmful) == ((), ())
+        assert "no difference found" not in parts.wording
+    told = sweep({"old": old, "new": new}, design=Design(test="wilcoxon")).wording
+    assert "Every other was found to differ from it." in told
+    plain = ab_test(old, condition_of_scores("new", {i: 1.0 + i % 2 for i in range(21)}))
+    assert (plain.primary.direction, plain.decision) == (1, Decision.IMPROVED)

@@ -48,6 +48,8 @@ class Batches(Generic[T]):
             raise DataError(f"a batch holds at least 1 item, got batch_size {batch_size}")
         if epochs is not None and epochs < 1:
             raise DataError(f"epochs are at least 1, or None for no end, got {epochs}")
+        if window_batches < 1:
+            raise DataError(f"a window holds at least 1 batch, got window_batches {window_batches}")
         if length is not None and seed is None:
             raise DataError("batches of like lengths are in a random order; give a seed")
         self._items = items

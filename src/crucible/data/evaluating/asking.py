@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import cast
 
 from crucible.backends.protocols import Sampler
 from crucible.backends.records import Sample, SamplingParams
@@ -97,4 +98,7 @@ class Asking:
                 ) from error
         if len(samples) != len(batch):
             raise BadResponse(f"{len(samples)} answers came for {len(batch)} prompts", backend=self._sampler.model)
+        for sample in cast("list[object]", samples):
+            if not isinstance(sample, Sample):
+                raise BadResponse(f"a {type(sample).__name__} came; expected a Sample", backend=self._sampler.model)
         return samples

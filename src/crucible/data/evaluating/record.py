@@ -54,7 +54,9 @@ class Record:
     # --- reading ---
 
     def load(self) -> Iterator[tuple[int, int, Line]]:
-        """Yield what is there as (number of the line, its offset, the line), and cut off what a crash left at the end.
+        """Yield what is there as (number of the line, its offset, the line), and mend the end that a crash left.
+
+        Half a line is cut off; a whole one that only lacks its line break gets it.
 
         Raises:
             StoreError: The file cannot be read, or lines in its midst are damaged: then nothing is changed.
@@ -62,6 +64,9 @@ class Record:
         self._size, self.torn_bytes = yield from scan(self._pages, self.path)
         if self.torn_bytes:
             self._cut()
+        if self._size and os.pread(self._pages.descriptor, 1, self._size - 1) != b"\n":
+            self._write(b"\n")
+            self._size += 1
 
     def put(self, slot: int, offset: int) -> None:
         """Note where the newest line of a slot begins."""
@@ -102,11 +107,7 @@ class Record:
         Raises:
             StoreError: They cannot be written; what was written of them is taken back.
         """
-        try:
-            _write_all(self._pages.descriptor, b"".join(lines))
-        except OSError as error:
-            self._cut()
-            raise _fault(self.path, error) from error
+        self._write(b"".join(lines))
         for slot, line in zip(slots, lines, strict=True):
             self.put(slot, self._size)
             self._size += len(line)
@@ -164,6 +165,13 @@ class Record:
         for first in range(0, len(recorded), _AT_ONCE):
             slots = recorded[first : first + _AT_ONCE]
             yield slots, [self._pages.line_at(self._offsets[slot]) for slot in slots]
+
+    def _write(self, data: bytes) -> None:
+        try:
+            _write_all(self._pages.descriptor, data)
+        except OSError as error:
+            self._cut()
+            raise _fault(self.path, error) from error
 
     def _cut(self) -> None:
         """Take back what lies behind the last whole line."""

@@ -94,8 +94,10 @@ class Leaderboard(msgspec.Struct, frozen=True):
     @property
     def reading(self) -> str:
         """How to read the ranks, in sentences."""
+        count = len(self.comparisons)
+        counted = "1 comparison" if count == 1 else f"{count:,} comparisons"
         said = [
-            f"Rank: paired by item, {self.correction} correction for {len(self.comparisons)} comparisons, "
+            f"Rank: paired by item, {self.correction} correction for {counted}, "
             f"alpha {self.alpha:g}. Models that share a rank could not be told apart from the best of them, which does "
             "not mean that they are equal.",
             f"Failed measurements {_FATES[self.failures]}.",

@@ -99,6 +99,9 @@ def build_root(root: str, disk_bytes: int) -> None:
     """
     _mount("none", "/", flags=RECURSIVE | PRIVATE)
     _mount("tmpfs", root, "tmpfs", NO_SUID | NO_DEVICES, "size=1m,mode=755")
+    own = f"{root}/tmp"  # noqa: S108  # the sandbox's own; before Python is shown, which may itself lie below /tmp
+    os.mkdir(own)
+    _mount("tmpfs", own, "tmpfs", NO_SUID | NO_DEVICES, f"size={disk_bytes},nr_inodes=4k,mode=1777")
     for path in ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives"):
         _show(path, root)
     for path in dict.fromkeys((sys.base_prefix, sys.base_exec_prefix, sys.prefix)):
@@ -106,9 +109,6 @@ def build_root(root: str, disk_bytes: int) -> None:
     for name in ("null", "zero", "full", "random", "urandom"):
         _show(f"/dev/{name}", root, read_only=False)
     os.symlink("/tmp", f"{root}/dev/shm")  # noqa: S108  # the sandbox's own
-    for name, data in (("tmp", f"size={disk_bytes},nr_inodes=4k,mode=1777"),):
-        os.mkdir(f"{root}/{name}")
-        _mount("tmpfs", f"{root}/{name}", "tmpfs", NO_SUID | NO_DEVICES, data)
     os.mkdir(f"{root}/proc")
 
 

@@ -15,7 +15,7 @@ from crucible.ir import Failed, Outcome, Scored
 __all__ = ["choice_match", "read_choice"]
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_DRESS = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{|[*_$`\"'{}“”]+")
+_DRESS = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{|[*_$`\"{}“”]+|(?<!\w)'|'(?!\w)")
 _ALONE = re.compile(r"\W*([A-Za-z])\W*")
 _LEADING = re.compile(
     r"""
@@ -28,6 +28,11 @@ _LEADING = re.compile(
 )
 _ANOTHER = re.compile(
     r"[\s).:,;\]]*(?:or|and|&|/|,|;)\s*(?:option\s+|choice\s+)?[(\[]?(?-i:[A-Z])(?!\w)", re.IGNORECASE
+)
+_LISTED = re.compile(r"[(\[]?A(?P<mark>[).:\]])\s.*?(?<!\w)[(\[]?B(?P=mark)\s", re.DOTALL)
+_RIGHT = re.compile(
+    r"(?:\(([A-Z])\)|\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer)\s+([A-Z]))"
+    r"\s+is\s+(?:clearly\s+|indeed\s+)?(?:the\s+)?(?:only\s+)?(?:correct|right|best|true)\b"
 )
 _NAMED = re.compile(r"\(([A-Z])\)|\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+([A-Z])\b")
 _DENIAL = re.compile(r"\b(?:not|no|neither|wrong|incorrect|false|cannot|eliminated?)\b|n't\b", re.IGNORECASE)
@@ -42,9 +47,10 @@ def read_choice(text: str, choices: int | Sequence[str] = 10) -> str | None:
     r"""Return the letter that an answer chooses, in upper case, or None if it chooses none, or several.
 
     In this order: the whole answer is a letter; the letter where the text says that its answer is (`####`, `\boxed{…}`,
-    `answer is`); a letter that the text begins with (`B.`, `(b)`, `B: Paris`); the text of one choice; the only letter
-    that is named as one (`(B)`, `option B`) in a text that denies nothing. The article `A` and the pronoun `I` are no
-    letters: `The answer is a cat` chooses nothing.
+    `answer is`); a letter that the text begins with (`B.`, `(b)`, `B: Paris`), where it does not go through the choices
+    (`A. Paris B. Rome`); the text of one choice; the only letter that is said to be right (`Option B is correct`), else
+    the only one that is named (`(B)`, `option B`) in a text that denies nothing. The article `A` and the pronoun `I`
+    are no letters: `The answer is a cat` chooses nothing.
 
     Args:
         text: The answer.
@@ -68,7 +74,7 @@ def read_choice(text: str, choices: int | Sequence[str] = 10) -> str | None:
 
 
 def _plain(text: str) -> str:
-    return _DRESS.sub("", text).strip()
+    return _DRESS.sub("", text.replace("’", "'")).strip()
 
 
 def _among(letter: str | None, count: int) -> str | None:
@@ -90,6 +96,8 @@ def _leading(text: str, *, is_declared: bool = True) -> str | None:
     if match is None:
         return None
     letter = match["in_brackets"] or match["letter"]
+    if not is_declared and _LISTED.match(text):
+        return None
     if _ANOTHER.match(text, match.end()) or (match["mark"] and _ANOTHER.match(text, match.start("mark"))):
         return "?"
     is_marked = match["in_brackets"] is not None or (match["mark"] is not None and letter.isupper())
@@ -105,6 +113,9 @@ def _folded(text: str) -> str:
 
 
 def _only_named(text: str) -> str | None:
+    right = {one or two for one, two in _RIGHT.findall(text)}
+    if len(right) == 1:
+        return right.pop()
     named = {one or two for one, two in _NAMED.findall(text)}
     return named.pop() if len(named) == 1 and not _DENIAL.search(text) else None
 

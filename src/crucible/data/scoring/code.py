@@ -13,6 +13,7 @@ from typing import cast
 
 import msgspec
 
+from crucible.data.final_answer import without_reasoning
 from crucible.data.items import Item
 from crucible.data.sandbox import Ending, Sandbox
 from crucible.data.scoring.pass_at_k import pass_at_k
@@ -23,17 +24,22 @@ from crucible.ir import Failed, Outcome, Scored
 
 __all__ = ["CodeResults", "ProblemResult", "code_passes", "extract_code", "pass_rates", "test_program"]
 
-_BLOCK = re.compile(r"^[ \t]*```[ \t]*(?:python|py|python3)?[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^[ \t]*```[ \t]*([^\s`]*)[^\n`]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_PYTHON = ("", "python", "py", "python3")
 
 
 def extract_code(output: str, entry_point: str | None = None) -> str:
     """Return the code of an answer: the first code block that defines the function, else the first; else all of it.
 
+    Blocks that say that they are in another language, such as `bash`, are no code of the answer; those in marked
+    reasoning (`<think>`) are drafts.
+
     Args:
         output: The model's answer.
         entry_point: Name of the function that is asked for.
     """
-    blocks = _BLOCK.findall(output)
+    output = without_reasoning(output)
+    blocks = [code for language, code in _BLOCK.findall(output) if language.lower() in _PYTHON]
     if not blocks:
         return output
     wanted = [block for block in blocks if entry_point and _defines(block, entry_point)]

@@ -10,21 +10,29 @@ import re
 __all__ = ["normal_latex"]
 
 _WRAPPED = re.compile(r"\$\$(.*)\$\$|\$([^$]*)\$|\\\((.*)\\\)|\\\[(.*)\\\]", re.DOTALL)
+_ROW_END = re.compile(r"(?<=[^\\])\\\\(?!\\|begin|end)")
 _STEPS = [
-    (re.compile(r"\n|\\!"), ""),
+    (re.compile(r"\n"), " "),
+    (re.compile(r"\\!"), ""),
     (re.compile(r"\\\\"), r"\\"),
     (re.compile(r"\\[td]frac"), r"\\frac"),
     (re.compile(r"\\(?:left|right)(?![A-Za-z])"), ""),
     (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))"), ""),
     (re.compile(r"\\\$"), ""),
-    (re.compile(r"(?<=.)\\text\{ [^{}]*\}$"), ""),  # a unit on the right
+    (
+        re.compile(r"(?<=.)\\(?:text|mbox|mathrm)\{ (?![^{}]*(?:[0-9]|\b(?:or|and|not)\b))[^{}]*\}(?:\^\{?[0-9]\}?)?$"),
+        "",
+    ),  # a unit on the right
     (re.compile(r"\\(?:text|textbf|mathrm|mathbf|mbox)\{([^{}]*)\}"), r"\1"),
     (re.compile(r"\\?%"), ""),
     (re.compile(r"(?<![0-9])\.(?=[0-9])"), "0."),
-    (re.compile(r"^\s*[^=\s]{1,2}\s*=(?=[^=]*\S[^=]*$)"), ""),  # x = 5 is 5
+    (re.compile(r"^\s*[A-Za-z][A-Za-z0-9']?\s*=(?=[^=]*\S[^=]*$)"), ""),  # x = 5 is 5
     (re.compile(r"\\sqrt\s*([0-9A-Za-z])"), r"\\sqrt{\1}"),
     (re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))|\{,\}"), ""),
+    (re.compile(r"(?<=[0-9])(?:\\[ ,;:]|\s+)(?=[0-9]{3}(?![0-9]))"), ""),
+    (re.compile(r"(?<=[0-9])(?:\\[ ,;:]|\s+)(?=[0-9])"), "~"),  # 1 2 is not 12
     (re.compile(r"\\[ ,;:]|\s+"), ""),
+    (re.compile(r"^\(([A-Z])\)$"), r"\1"),
     (re.compile(r"\\frac([^{}\\])([^{}\\])"), r"\\frac{\1}{\2}"),
     (re.compile(r"\\frac([^{}\\])\{"), r"\\frac{\1}{"),
     (re.compile(r"^(-?)(\d+)/(\d+)$"), r"\1\\frac{\2}{\3}"),
@@ -50,6 +58,8 @@ def normal_latex(text: str) -> str:
         wrapped = _WRAPPED.fullmatch(text)
         if wrapped is not None:
             text = next(group for group in wrapped.groups() if group is not None)
+        if r"\begin" in text and r"\\begin" not in text:
+            text = _ROW_END.sub(r"{\\cr}", text)
         for pattern, plain in _STEPS:
             text = pattern.sub(plain, text)
     return text

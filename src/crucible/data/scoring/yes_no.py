@@ -17,6 +17,7 @@ _DRESS = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{|[*_$`\"{}“”]+")
 _UNSURE = re.compile(
     r"\b(?:maybe|perhaps|possibly|probably|unsure|uncertain|unclear|unknown|depends|neither|sometimes|partly|partially"
     r"|not (?:sure|certain|necessarily|clear|known|enough)|(?:do not|don't|cannot|can't) (?:know|say|tell|determine)"
+    r"|(?:hard|difficult|impossible) to (?:know|say|tell|determine)"
     r"|no (?:idea|clue|way to (?:know|tell)))\b"
 )
 _LEADING = re.compile(
@@ -32,10 +33,14 @@ _LEADING = re.compile(
     """,
     re.VERBOSE,
 )
-_ALSO = re.compile(rf"\W*(?:and|or|/|&)\s+(?:also\s+)?(?:{_YES}|{_NO}|no)\b|\s*/\s*(?:{_YES}|{_NO}|no)\b")
+_ALSO = re.compile(rf"\W*(?:and|or|but|/|&)\s+(?:also\s+)?(?:{_YES}|{_NO}|no)\b|\s*/\s*(?:{_YES}|{_NO}|no)\b")
 _SAID = re.compile(
     r"\b(?:is|was|are|were|be|it's|that's)(?P<negated>n't|\s+not)?\s+(?:(?:\w+ly|quite|so)\s+)?"
     r"(?P<word>true|false|correct|incorrect|right|wrong|untrue)\b(?P<that>\s+that\b)?"
+)
+_NOT_CLAIMED = re.compile(  # "if it is true", "some say that it is true"
+    r"\b(?:if|whether|unlikely|hardly|barely|rarely|seldom|never|wish|suppose|assume|some|people|would be|far from)\b"
+    r"[^.!?;\n]*$"
 )
 _READ = 1000  # characters
 
@@ -66,6 +71,8 @@ def _read(text: str) -> bool | None:
             return None
         return match.lastgroup in ("yes", "right", "not_no")
     said = list(_SAID.finditer(text))
+    if any(_NOT_CLAIMED.search(text, 0, each.start("word")) for each in said):
+        return None
     if len(said) > 1 and any(each["that"] for each in said):
         return None  # "it is not true that this is wrong"
     verdicts = {(each["word"] in ("true", "correct", "right")) != bool(each["negated"]) for each in said}

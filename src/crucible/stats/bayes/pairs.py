@@ -12,6 +12,7 @@ from crucible.stats.bayes.shares import integral_over_beta
 from crucible.stats.extra import needs_stats
 from crucible.stats.sample import Scores, check_rates, paired_columns
 from crucible.stats.tdist import moments
+from crucible.stats.whole_number import wholes
 
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
@@ -54,6 +55,9 @@ def paired_shares(
     from scipy import special
 
     check_rates(0.5, level)
+    baseline_only, treatment_only, pairs = wholes(
+        baseline_only=baseline_only, treatment_only=treatment_only, pairs=pairs
+    )
     if min(baseline_only, treatment_only) < 0 or baseline_only + treatment_only > pairs:
         raise StatsError(f"{baseline_only} and {treatment_only} pairs differ of {pairs}: counts that do not fit")
     if not prior > 0.0:

@@ -9,6 +9,7 @@ import msgspec
 
 from crucible.errors import StatsError
 from crucible.ir import Interval
+from crucible.stats.plain_data import plain
 from crucible.stats.wording import decimals_for, show_number, show_percent
 
 __all__ = ["Posterior", "Rope", "limits_of", "rope_of"]
@@ -78,7 +79,7 @@ class Posterior(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data, `wording` included."""
-        return {**msgspec.to_builtins(self), "wording": self.wording}
+        return {**plain(self), "wording": self.wording}
 
 
 def limits_of(below: Callable[[float], float], low: float, high: float, level: float) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from crucible.ir import Interval
 from crucible.stats.bayes.posterior import Posterior, limits_of, rope_of
 from crucible.stats.extra import needs_stats
 from crucible.stats.sample import check_rates
+from crucible.stats.whole_number import wholes
 
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
@@ -48,6 +49,7 @@ def beta_binomial(
     from scipy import special
 
     check_rates(0.5, level)
+    successes, trials = wholes(successes=successes, trials=trials)
     a, b = _posterior(successes, trials, prior)
     if kind == "equal_tailed":
         tail = (1.0 - level) / 2.0
@@ -99,8 +101,13 @@ def beta_binomial_difference(
     from scipy import special
 
     check_rates(0.5, level)
-    base = _posterior(baseline_successes, baseline_trials, prior)
-    treated = _posterior(treatment_successes, treatment_trials, prior)
+    x, n, y, m = wholes(
+        baseline_successes=baseline_successes,
+        baseline_trials=baseline_trials,
+        treatment_successes=treatment_successes,
+        treatment_trials=treatment_trials,
+    )
+    base, treated = _posterior(x, n, prior), _posterior(y, m, prior)
 
     def below(difference: float) -> float:
         if abs(difference) >= 1.0:
@@ -117,7 +124,7 @@ def beta_binomial_difference(
         mean=treated[0] / sum(treated) - base[0] / sum(base),
         interval=Interval(*limits_of(below, -1.0, 1.0, level), level, "equal-tailed posterior"),
         prior=f"{_named(prior)} of each share",
-        n=baseline_trials + treatment_trials,
+        n=n + m,
         p_above_zero=1.0 - below(0.0),
         rope=rope_of(rope, below),
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from crucible.ir import Interval
+from crucible.stats.plain_data import plain
 from crucible.stats.wording import decimals_for, show_number, show_percent
 
 __all__ = ["Planned", "Solved"]
@@ -116,7 +117,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data, `wording` included."""
-        return {**msgspec.to_builtins(self), "wording": self.wording}
+        return {**plain(self), "wording": self.wording}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Planned:

@@ -11,6 +11,7 @@ from crucible.stats.extra import needs_stats, versions
 from crucible.stats.planning.planned import Planned
 from crucible.stats.proportion import clopper_pearson
 from crucible.stats.sample import check_rates
+from crucible.stats.whole_number import wholes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +51,9 @@ def simulated_power(
     import numpy as np
 
     check_rates(alpha, level)
+    simulations, seed = wholes(simulations=simulations, seed=seed)
+    if seed < 0:
+        raise StatsError(f"seed must be at least 0, got {seed}")
     if simulations < 10:
         raise StatsError(f"simulations must be at least 10, got {simulations!r}")
     random = np.random.default_rng(seed)

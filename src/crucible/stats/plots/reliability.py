@@ -9,6 +9,7 @@ import msgspec
 from crucible.errors import StatsError, TooFewSamples
 from crucible.ir import Interval
 from crucible.stats.extra import needs_stats
+from crucible.stats.plain_data import plain
 from crucible.stats.proportion import wilson
 from crucible.stats.rendering.notebook import shown_in_notebooks
 from crucible.stats.sample import Scores, check_rates, is_binary, one_column
@@ -74,7 +75,7 @@ class Reliability(msgspec.Struct, frozen=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data, `wording` included."""
-        return {**msgspec.to_builtins(self), "wording": self.wording}
+        return {**plain(self), "wording": self.wording}
 
 
 @needs_stats

@@ -7,6 +7,6 @@ zip file is never unpacked to disk. Needs no numerical package.
 from crucible.stats.readers.asked import FORMATS, Asked
 from crucible.stats.readers.detection import detect_format
 from crucible.stats.readers.measured import ReadFile
-from crucible.stats.readers.reading import labelled, read_file
+from crucible.stats.readers.reading import check_used, labelled, read_file
 
-__all__ = ["FORMATS", "Asked", "ReadFile", "detect_format", "labelled", "read_file"]
+__all__ = ["FORMATS", "Asked", "ReadFile", "check_used", "detect_format", "labelled", "read_file"]

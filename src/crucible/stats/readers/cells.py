@@ -34,7 +34,7 @@ def outcome_of(cell: Any, place: str) -> Outcome:
     if isinstance(cell, list | dict):
         raise StatsError(f"{place}: expected a number, true, false or nothing, got {_short(cell)}")
     try:
-        value = float(cell)
+        value = _float(cell)
     except (TypeError, ValueError) as error:
         message = f"{place}: expected a number, true, false or nothing, got {_short(cell)}"
         raise StatsError(message) from error
@@ -57,12 +57,19 @@ def is_number(cell: Any) -> bool:
     if isinstance(cell, bool) or cell is None:
         return False
     try:
-        float(cell)
+        _float(cell)
     except (TypeError, ValueError):
         return False
     except OverflowError:
         return True
     return True
+
+
+def _float(cell: Any) -> float:
+    """Return a cell as a number; `1_0`, which Python takes for ten, is none."""
+    if isinstance(cell, str) and "_" in cell:
+        raise ValueError(cell)
+    return float(cell)
 
 
 def is_empty(cell: Any) -> bool:

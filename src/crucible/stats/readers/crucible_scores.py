@@ -8,10 +8,17 @@ from typing import Any
 
 import msgspec
 
-from crucible.errors import StatsError, StoreError
+from crucible.errors import StoreError
 from crucible.stats.readers.asked import Asked
 from crucible.stats.readers.lines import lines_of
-from crucible.stats.readers.measured import Measured, ReadFile, choose_metric, conditions_of, fingerprint
+from crucible.stats.readers.measured import (
+    Measured,
+    ReadFile,
+    check_metadata,
+    choose_metric,
+    conditions_of,
+    fingerprint,
+)
 from crucible.stats.scores import ScoredItem
 
 __all__ = ["is_crucible", "read_crucible"]
@@ -53,8 +60,7 @@ def read_crucible(path: Path, asked: Asked) -> ReadFile:
     metrics = tuple(dict.fromkeys(metric for one in measured for metric in one.outcomes))
     metric = choose_metric(str(path), metrics, asked)
     conditions = conditions_of(str(path), path.stem, metric, measured, by_item=True, asked=asked)
-    if asked.cluster and not any(one.cluster for one in measured):
-        raise StatsError(f'{path}: no item has "{asked.cluster}" in its metadata')
+    check_metadata(str(path), measured, asked, "item")
     notes = (f"{made_up} of {len(measured)} measurements are of made-up items",) if made_up else ()
     return ReadFile(str(path), "crucible", conditions, metrics, notes)
 

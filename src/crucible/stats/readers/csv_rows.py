@@ -42,7 +42,8 @@ def csv_table(path: Path, name: str) -> Table:
         raise StoreError(f"{path}:{number}: {len(header)} columns, more than {_MOST_COLUMNS}")
     if all(is_number(cell) or is_empty(cell) for cell in header) and any(map(is_number, header)):
         names = ("score",) if len(header) == 1 else tuple(f"column {i}" for i in range(1, len(header) + 1))
-        return Table(path, name, _rows(path, names, _chain(first, rows)), names)
+        note = "all of its first line are numbers, so that they count as scores and not as names of columns"
+        return Table(path, name, _rows(path, names, _chain(first, rows)), names, notes=(note,))
     names = tuple(cell.strip() for cell in header)
     if twice := [column for i, column in enumerate(names) if column in names[:i]]:
         raise StatsError(f'{path}:{number}: two columns are called "{twice[0]}"')
@@ -66,14 +67,23 @@ def _rows(path: Path, names: tuple[str, ...], rows: Iterator[tuple[int, list[str
 
 
 def _cells(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line on which a row ends, and its cells; blank lines are left out."""
+    """Yield the line on which a row ends, and its cells; blank lines are left out, and so are empty rows at the end.
+
+    A row of empty cells between others keeps its place, or what follows it would be paired with another item.
+    """
     csv.field_size_limit(LONGEST_BYTES)
+    held: list[tuple[int, list[str]]] = []
     try:
         with path.open("rb") as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=delimiter, strict=True)
+            width = 0
             for cells in reader:
                 if any(cell.strip() for cell in cells):
+                    yield from held
                     yield reader.line_num, cells
+                    held, width = [], width or len(cells)
+                elif cells and len(cells) == width and (width > 1 or not cells[0]):
+                    held.append((reader.line_num, cells))
     except UnicodeDecodeError as error:
         raise StoreError(f"{path} is no text in UTF-8 ({error.reason}); save it as UTF-8") from error
     except csv.Error as error:

@@ -19,7 +19,7 @@ from crucible.ir import Outcome, Skipped
 from crucible.stats.readers.asked import Asked
 from crucible.stats.readers.inspect_scores import Sample, measured_sample, reason_without
 from crucible.stats.readers.lines import json_value
-from crucible.stats.readers.measured import Measured, ReadFile, choose_metric, conditions_of
+from crucible.stats.readers.measured import Measured, ReadFile, check_metadata, choose_metric, conditions_of
 from crucible.stats.readers.zip_members import ZipMembers
 
 __all__ = ["read_inspect_json", "read_inspect_zip"]
@@ -128,8 +128,7 @@ def _read(path: Path, header: _Header, samples: list[Sample], asked: Asked) -> R
     metric = choose_metric(str(path), metrics, asked)
     whole = (_with_reason(one, sample, metric) for one, sample in zip(measured, samples, strict=True))
     label = header.eval.model or header.eval.task or path.stem
-    if asked.cluster and not any(one.cluster for one in measured):
-        raise StatsError(f'{path}: no sample has "{asked.cluster}" in its metadata')
+    check_metadata(str(path), measured, asked, "sample")
     conditions = conditions_of(str(path), label, metric, whole, by_item=True, asked=asked)
     return ReadFile(str(path), "inspect", conditions, metrics, tuple(_notes(header, samples)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -30,18 +31,37 @@ def json_document(path: Path) -> Any:
 
     Raises:
         StoreError: It cannot be read, is no JSON, or is larger than `LARGEST_BYTES`.
+        StatsError: It is an object in which a name comes twice.
     """
     try:
         size = path.stat().st_size
         if size > LARGEST_BYTES:
             raise StoreError(f"{path} has {size >> 20} MiB in one JSON value; write one JSON object a line instead")
-        return json_value(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+        text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        value = json_value(text)
     except ValueError as error:
         raise StoreError(f"{path}: not JSON: {error}") from error
     except OSError as error:
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
+    if text.lstrip().startswith(b"{"):
+        _refuse_twice(path, text)
+    return value
+
+
+def _refuse_twice(path: Path, text: bytes) -> None:
+    """Check that no name comes twice in an object, of which a reader of JSON keeps the last and says nothing."""
+
+    def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for i, name in enumerate(names) if name in names[:i])
+            raise StatsError(f'{path}: "{twice}" comes twice: give each item one score, or one row each to its repeats')
+        return found
+
+    json.loads(text, object_pairs_hook=checked)
 
 
 def json_table(path: Path, value: Any) -> Table:

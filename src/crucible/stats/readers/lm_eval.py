@@ -20,6 +20,7 @@ from crucible.stats.readers.measured import Measured, ReadFile, choose_metric, c
 
 __all__ = ["is_lm_eval", "read_lm_eval"]
 
+_NO_FILTER = "none"
 _NO_METRICS = frozenset({"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"})
 
 
@@ -37,22 +38,28 @@ class _Row(msgspec.Struct, frozen=True):
 def read_lm_eval(path: Path, asked: Asked) -> ReadFile:
     """Read a file of samples. Where a task has several filters, a metric is called such as `exact_match,strict-match`.
 
+    Where it has one, that name is understood too, and a note says which filter it is.
+
     Raises:
         StoreError: The file cannot be read, or a line is no sample; with file and line.
         StatsError: It has several metrics and none was named, or a score is no finite number.
     """
     rows = list(_rows(path, asked))
-    has_filters = len({row.filter for row in rows}) > 1
+    filters = {row.filter for row in rows}
+    has_filters = len(filters) > 1
     called = {
         (row.filter, name): f"{name},{row.filter}" if has_filters else name for row in rows for name in row.values
     }
+    if len(filters) == 1:  # as the harness itself calls the figure
+        called = {pair: asked.metric if asked.metric == ",".join(pair[::-1]) else name for pair, name in called.items()}
     metric = choose_metric(str(path), tuple(called.values()), asked)
     of, plain = next(pair for pair, name in called.items() if name == metric)
     chosen = [_scored(path, row, metric, plain) for row in rows if row.filter == of]
     conditions = conditions_of(
         str(path), path.absolute().parent.name or path.stem, metric, chosen, by_item=True, asked=asked
     )
-    return ReadFile(str(path), "lm_eval", conditions, tuple(called.values()))
+    notes = () if has_filters or of == _NO_FILTER else (f"its scores are those of the filter {of}",)
+    return ReadFile(str(path), "lm_eval", conditions, tuple(called.values()), notes)
 
 
 def _scored(path: Path, row: _Row, metric: str, plain: str) -> Measured:
@@ -79,7 +86,7 @@ def _rows(path: Path, asked: Asked) -> Iterator[_Row]:
             cluster=_field(row, inner, asked.cluster, place),
             fingerprint=fingerprint(seen) if isinstance(seen, str) else "",
         )
-        yield _Row(measured, str(row.get("filter") or "none"), {name: row[name] for name in _names(row)})
+        yield _Row(measured, str(row.get("filter") or _NO_FILTER), {name: row[name] for name in _names(row)})
 
 
 def _names(row: Mapping[str, Any]) -> list[str]:

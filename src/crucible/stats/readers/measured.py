@@ -12,7 +12,7 @@ from crucible.ir import Failed, Outcome, did_you_mean
 from crucible.stats.observations import Condition, Observation
 from crucible.stats.readers.asked import Asked
 
-__all__ = ["MOST", "Measured", "ReadFile", "choose_metric", "conditions_of", "fingerprint"]
+__all__ = ["MOST", "Measured", "ReadFile", "check_metadata", "choose_metric", "conditions_of", "fingerprint"]
 
 MOST = 5_000_000
 """Measurements that one file may hold."""
@@ -92,6 +92,24 @@ def choose_metric(path: str, metrics: Sequence[str], asked: Asked, *, preferred:
     if len(preferred) == 1:
         return preferred[0]
     raise StatsError(f"{path}: {len(metrics)} metrics to choose from: {known}; name one with --metric")
+
+
+def check_metadata(path: str, measured: Sequence[Measured], asked: Asked, what: str) -> None:
+    """Check that the keys of metadata that the caller named are there.
+
+    Args:
+        path: The file, for the error.
+        measured: All measurements of the file.
+        asked: Names the keys.
+        what: What the file calls a measurement.
+
+    Raises:
+        StatsError: No measurement has one of them.
+    """
+    for role in ("cluster", "prompt"):
+        key = getattr(asked, role)
+        if key and not any(getattr(one, role) for one in measured):
+            raise StatsError(f'{path}: no {what} has "{key}" in its metadata')
 
 
 def conditions_of(

@@ -21,7 +21,14 @@ from crucible.stats.readers.lm_eval import read_lm_eval
 from crucible.stats.readers.measured import ReadFile
 from crucible.stats.readers.table import read_table
 
-__all__ = ["labelled", "read_file"]
+__all__ = ["check_used", "labelled", "read_file"]
+
+_OWN = {
+    "crucible": ("item", "group", "repeat", "columns"),
+    "inspect": ("item", "group", "repeat", "columns"),
+    "lm_eval": ("group", "columns"),
+}
+"""What a format says itself, by fields of `Asked`; a table says nothing itself."""
 
 
 def read_file(path: Path | str, asked: Asked | None = None) -> ReadFile:
@@ -39,6 +46,8 @@ def read_file(path: Path | str, asked: Asked | None = None) -> ReadFile:
     asked, where = asked or Asked(), Path(path)
     if where.is_dir():
         raise StoreError(f"{where} is a folder; name the file of results in it")
+    if where.exists() and not where.is_file():
+        raise StoreError(f"{where} is a pipe or a device, which can be read only once; save what it gives to a file")
     head = head_of(where)
     if asked.format and asked.format not in FORMATS:
         known = ", ".join(FORMATS)
@@ -55,6 +64,21 @@ def read_file(path: Path | str, asked: Asked | None = None) -> ReadFile:
         "json": lambda file, how: read_table(json_table(file, json_document(file)), how),
     }
     return others[name](where, asked)
+
+
+def check_used(files: Sequence[ReadFile], asked: Asked) -> None:
+    """Check that what the caller said of the files was of use for at least one of them.
+
+    Raises:
+        StatsError: It was not, as with a column of item ids where all files are logs that have ids of their own.
+    """
+    for field in ("item", "group", "repeat", "columns"):
+        if getattr(asked, field) and all(field in _OWN.get(file.format, ()) for file in files):
+            formats = ", ".join(dict.fromkeys(file.format for file in files))
+            option = field.removesuffix("s")
+            raise StatsError(
+                f"--{option} is for tables; files of the format {formats} are read without it: leave it out"
+            )
 
 
 def labelled(files: Sequence[ReadFile], labels: Sequence[str] = ()) -> tuple[Condition, ...]:

@@ -34,6 +34,7 @@ class Table(msgspec.Struct, frozen=True):
         rows: One at a time, in the order of the file.
         names: Of the columns, in order; empty where rows name their own.
         unit: What a row's number counts: `line` or `entry`.
+        notes: What a reader of the result should know of the file, one sentence each.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Table(msgspec.Struct, frozen=True):
     rows: Iterator[Row]
     names: tuple[str, ...] = ()
     unit: str = "line"
+    notes: tuple[str, ...] = ()
 
 
 def read_table(table: Table, asked: Asked) -> ReadFile:
@@ -59,13 +61,15 @@ def read_table(table: Table, asked: Asked) -> ReadFile:
     named = score_names(free)  # scores whatever they hold: a cell that is none is refused by its place
     metrics = [name for name in free if name in named or name == asked.metric or _holds_scores(first, name)]
     rows = _bounded(path, itertools.chain(first, table.rows))
+    if columns.item:  # a row of nothing at all is no item
+        rows = (row for row in rows if not all(map(is_empty, row[1].values())))
     if wide := _wide(path, names, metrics, columns, asked):
         found = _wide_conditions(table, rows, columns, wide)
-        return ReadFile(path, table.format, found, tuple(metrics))
+        return ReadFile(path, table.format, found, tuple(metrics), table.notes)
     metric = choose_metric(path, metrics, asked, preferred=named)
     measured = (_measured(table, row, columns, metric) for row in rows)
     conditions = conditions_of(path, table.path.stem, metric, measured, by_item=bool(columns.item), asked=asked)
-    return ReadFile(path, table.format, conditions, tuple(metrics))
+    return ReadFile(path, table.format, conditions, tuple(metrics), table.notes)
 
 
 def _holds_scores(rows: Sequence[Row], name: str) -> bool:
@@ -85,6 +89,8 @@ def _wide(path: str, names: Sequence[str], metrics: Sequence[str], columns: Colu
     for name in asked.columns:
         if name not in names:
             raise StatsError(f'{path}: no column "{name}"{did_you_mean(name, names)}; it has: {", ".join(names)}')
+    if asked.columns and (other := "metric" if asked.metric else "group" if asked.group else ""):
+        raise StatsError(f"{path}: --column names conditions and --{other} does too; say one of the two")
     if asked.columns or not asked.is_alone or columns.group or asked.metric:
         return asked.columns
     return tuple(metrics) if len(metrics) == 2 and not score_names(metrics) else ()
@@ -113,16 +119,19 @@ def _wide_conditions(
     table: Table, rows: Iterator[Row], columns: Columns, wide: tuple[str, ...]
 ) -> tuple[Condition, ...]:
     found: dict[str, list[Observation]] = {name: [] for name in wide}
+    held: dict[str, list[Observation]] = {name: [] for name in wide}  # empty cells, of which more may follow
     for number, cells in rows:
         place = f"{table.path}:{number}"
         item = text_of(cells.get(columns.item), f"{place}: {columns.item}") if columns.item else str(number)
         repeat, prompt, cluster = (_text(cells, name) for name in (columns.repeat, columns.prompt, columns.cluster))
         for name in wide:
             cell = cells.get(name)
+            made = Observation(item, outcome_of(cell, f"{place}: {name}"), repeat, prompt, cluster)
             if not columns.item and is_empty(cell):
-                continue  # a column that is shorter than the other
-            outcome = outcome_of(cell, f"{place}: {name}")
-            found[name].append(Observation(item, outcome, repeat, prompt, cluster))
+                held[name].append(made)  # at the end: a column that is shorter than the other
+                continue
+            found[name] += [*held[name], made]
+            held[name].clear()
     return tuple(
         Condition(name, "score", tuple(observations), source=str(table.path), by_item=bool(columns.item))
         for name, observations in found.items()

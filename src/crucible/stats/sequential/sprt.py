@@ -209,8 +209,12 @@ class Sprt:
             test = cls(**{name: data[name] for name in ("null", "alternative", "alpha", "beta", "bounds")})
             for name in _COUNTS:
                 setattr(test, name, int(data[name]))
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, StatsError):
+                raise
             raise StatsError(f"this is not the whole state of a sequential test: {error!r}") from error
+        if min(test.successes, test.failures, test.ties) < 0:
+            raise StatsError("this is not the state of a sequential test: a count is below 0")
         return test
 
 

@@ -28,6 +28,7 @@ class Decision(StrEnum):
     IMPROVED = "improved"
     IMPROVED_GUARDRAIL_OPEN = "improved_guardrail_open"
     WORSE = "worse"
+    DIRECTION_NOT_FOUND = "direction_not_found"
     NO_DIFFERENCE_FOUND = "no_difference_found"
 
 
@@ -52,7 +53,9 @@ class AbTest(msgspec.Struct, frozen=True, kw_only=True):
         """What it came to: the primary metric's verdict, and whether all guardrails hold."""
         if self.primary.verdict is not Verdict.DIFFERENCE:
             return Decision.NO_DIFFERENCE_FOUND
-        if (self.primary.difference > 0.0) != self.higher_is_better:
+        if not self.primary.direction:
+            return Decision.DIRECTION_NOT_FOUND
+        if (self.primary.direction > 0) != self.higher_is_better:
             return Decision.WORSE
         held = all(one.holds for one in self.guardrails)
         return Decision.IMPROVED if held else Decision.IMPROVED_GUARDRAIL_OPEN
@@ -72,6 +75,8 @@ class AbTest(msgspec.Struct, frozen=True, kw_only=True):
                 return f"{treated} is better in {metric}{held}{left}."
             case Decision.WORSE:
                 return f"{treated} is worse in {metric}{left}."
+            case Decision.DIRECTION_NOT_FOUND:
+                return f"{treated} differs in {metric}, and whether it is better was not found{left}."
             case Decision.NO_DIFFERENCE_FOUND:
                 return f"No difference was found in {metric}, which is no proof that there is none{left}."
 

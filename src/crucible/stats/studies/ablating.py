@@ -53,11 +53,14 @@ class Ablation(msgspec.Struct, frozen=True):
     def wording(self) -> str:
         """What was found of all parts, then each comparison, a sentence each."""
         metric = self.contributions[0].metric
-        unknown = [part for part in self.parts if part not in self.found and part not in self.harmful]
+        unknown = [part for part, one in self._pairs if one.verdict is not Verdict.DIFFERENCE]
+        unclear = [part for part in self.parts if part not in (*self.found, *self.harmful, *unknown)]
         told = [f"{len(self.found)} of {len(self.parts)} parts were found to help {self.full} in {metric}"]
         told[0] += f": {', '.join(self.found)}" if self.found else ""
         if self.harmful:
             told.append(f"better without: {', '.join(self.harmful)}")
+        if unclear:
+            told.append(f"makes a difference, and whether a good one was not found: {', '.join(unclear)}")
         if unknown:
             told.append(f"no difference found, which is no proof that they do nothing: {', '.join(unknown)}")
         return " ".join([f"{'; '.join(told)}; {_INTERACTIONS}.", *(one.wording for one in self.contributions)])
@@ -78,9 +81,7 @@ class Ablation(msgspec.Struct, frozen=True):
         return list(zip(self.parts, self.contributions, strict=True))
 
     def _helps(self, one: TestResult) -> bool | None:
-        if one.verdict is not Verdict.DIFFERENCE:
-            return None
-        return (one.difference > 0.0) == self.higher_is_better
+        return (one.direction > 0) == self.higher_is_better if one.direction else None
 
 
 def ablation(

@@ -13,6 +13,7 @@ from crucible.stats.design import Design
 from crucible.stats.extra import needs_stats
 from crucible.stats.mean import mean_interval
 from crucible.stats.observations import Condition, Counts
+from crucible.stats.plain_data import plain
 from crucible.stats.proportion import wilson
 from crucible.stats.sample import is_binary
 from crucible.stats.tdist import critical_t
@@ -40,7 +41,7 @@ class ConditionMean(msgspec.Struct, frozen=True):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data, the counts beside the rest."""
-        fields = msgspec.to_builtins(self)
+        fields = plain(self)
         counts = fields.pop("counts")
         return {**fields, **{name: counts[name] for name in ("attempted", "scored", "failed", "skipped")}}
 

@@ -14,6 +14,7 @@ import msgspec
 from crucible.errors import StatsError
 from crucible.stats.equivalence import non_inferiority
 from crucible.stats.extra import needs_stats
+from crucible.stats.plain_data import plain
 from crucible.stats.proportion import clopper_pearson
 from crucible.stats.result import TestResult
 from crucible.stats.tdist import critical_t
@@ -92,7 +93,7 @@ class GuardrailResult(msgspec.Struct, frozen=True):
             "baseline_mean": result.baseline_mean,
             "treatment_mean": result.treatment_mean,
             "difference": result.difference,
-            "interval": msgspec.to_builtins(result.interval),
+            "interval": plain(result.interval),
             "margin": guardrail.margin,
             "n": result.n,
             "p_one_sided": self.p,

@@ -95,7 +95,8 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
         if others:
             told.append(f"Statistically tied with it, which is no proof of equality: {'; '.join(others)}.")
         elif self.comparisons:
-            told.append("Every other was found to be worse.")
+            is_worse = all(one.direction == (-1 if self.higher_is_better else 1) for one in self.comparisons)
+            told.append(f"Every other was found {'to be worse' if is_worse else 'to differ from it'}.")
         if len(self.trials) > 1:
             luck = f"it is the best of {len(self.trials)} partly by luck (winner's curse)"
             rest = "" if self.held_out else ", and only items that it was not chosen by say by how much"
