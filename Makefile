@@ -35,7 +35,7 @@ test: $(DEV)
 	@$(PYTEST) -m "not slow" $(COVER)
 
 test-all: $(DEV)
-	@$(PYTEST) $(COVER)
+	@HYPOTHESIS_PROFILE=search $(PYTEST) $(COVER)
 
 lint: $(DEV)
 	@echo "ruff check"   && $(BIN)/ruff check --quiet

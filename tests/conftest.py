@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from crucible import events
 from crucible.events.scope import current_frame
@@ -25,6 +26,12 @@ from crucible.events.scope import current_frame
 # Before anything imports torch or transformers; subprocesses inherit it.
 os.environ.update({"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"})
 os.environ.update({"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"})
+# The fast suite draws few examples and always the same: it says the same of the same code. `make test-all` searches on.
+settings.register_profile(
+    "fixed", derandomize=True, max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("search", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 # What a user may have set must not steer a test, nor a terminal's width and colours what a command prints.
 for _name in ("CRUCIBLE_STORE", "CRUCIBLE_CACHE", "FORCE_COLOR", "CLICOLOR_FORCE"):
     os.environ.pop(_name, None)

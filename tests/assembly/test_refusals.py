@@ -69,9 +69,7 @@ def test_what_no_stage_of_this_version_does_is_refused_with_its_words() -> None:
     parts: dict[str, Any] = {
         "ensemble": {"strategy": "majority", "execution_mode": "cascade", "models": ["a", "b"]},
         "hedging": {"strategy": "exponential_backoff"},
-        "fairness": {"enabled": True, "group_by": "x"},
         "monitoring": {},
-        "drift": {"method": "psi"},
         "circuit_breaker": {"of": "mine"},
         "feedback": {"enabled": True, "storage": "bigquery"},
     }
@@ -81,7 +79,6 @@ def test_what_no_stage_of_this_version_does_is_refused_with_its_words() -> None:
     assert "(strategy majority, execution_mode cascade, models)" in found["reliability.ensemble"]
     assert "(strategy exponential_backoff)" in found["reliability.hedging"]
     assert "(enabled, storage bigquery)" in found["reliability.feedback"]
-    assert "(method psi)" in found["reliability.drift"]
 
 
 OFF: dict[str, dict[str, Any]] = {
@@ -151,10 +148,10 @@ def test_a_stage_that_does_not_say_what_it_reads_may_read_everything() -> None:
 
 def test_a_stage_that_says_what_it_reads_makes_up_for_a_refusal() -> None:
     """A room that comes later turns refusals into execution, for its own parts alone."""
-    parts = {"ensemble": {"strategy": "majority", "models": ["a"]}, "drift": {}}
+    parts = {"ensemble": {"strategy": "majority", "models": ["a"]}, "monitoring": {}}
     document = {"reliability": parts, "baseline": {"id": "m"}, "pipeline": [{"name": "voting"}]}
     registry = Registry(Voting())
-    assert set(refused(document, registry)) == {"reliability.drift"}
+    assert set(refused(document, registry)) == {"reliability.monitoring"}
     found = refused({**document, "pipeline": [{"name": "validate"}]}, registry)
     assert "add the stage `voting`" in found["reliability.ensemble"]
     assert "add the stage `evaluate` or `voting`" in found["baseline"]
@@ -247,9 +244,9 @@ def test_single_types_say_what_nothing_carries_out() -> None:
     assert len(assembly.refusals_of(ir.Options(response_format="json"))) == 1
     assert assembly.refusals_of(ir.EnsembleConfig()) == []
     inner = ir.ReliabilityConfig(
-        stats=ir.StatsConfig(), fairness=ir.FairnessConfig(enabled=False), drift=ir.DriftConfig()
+        stats=ir.StatsConfig(), fairness=ir.FairnessConfig(enabled=False), monitoring=ir.MonitoringConfig()
     )
-    assert [each.path for each in assembly.refusals_of(inner)] == ["drift"]
+    assert [each.path for each in assembly.refusals_of(inner)] == ["monitoring"]
 
 
 def test_of_an_experiment_the_stages_decide() -> None:

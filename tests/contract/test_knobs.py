@@ -29,6 +29,8 @@ PIPELINE = [
     {"name": "supervised_train"},
     {"name": "evaluate"},
     {"name": "evaluate", "options": {"model": "tuned"}},
+    {"name": "fairness", "options": {"evaluation": "tuned", "group_by": ["x"]}},
+    {"name": "drift"},
     {
         "name": "bench",
         "options": {"metric": "exact_match", "contrasts": [{"baseline": "base", "treatment": "tuned"}]},
@@ -69,7 +71,7 @@ REQUIRED["TrainingRun"] = {"id": "r", "config": REQUIRED["TrainingConfig"]}
 ON: dict[str, dict[str, Any]] = {
     "EnsembleConfig": {"strategy": "majority", "models": ["a", "b"]},
     "HedgingConfig": {"strategy": "fixed", "delay_ms": 5},
-    "FairnessConfig": {"enabled": True, "group_by": "x"},
+    "FairnessConfig": {"enabled": True, "group_by": "x", "threshold": 0.8, "options": {"positive": ["yes"]}},
     "FeedbackConfig": {"enabled": True},
 }
 """What switches a part on that is off by itself."""
@@ -78,6 +80,9 @@ SAMPLES: dict[tuple[str, str], Any] = {
     ("BackendRef", "profile"): "default",
     ("DatasetRef", "version"): "a" * 64,
     ("DatasetRef", "schema"): {"type": "object"},
+    ("DriftConfig", "fields"): ["input"],
+    ("FairnessConfig", "options"): {"positive": ["yes"]},
+    ("FairnessConfig", "threshold"): 0.7,
     ("GuardrailConfig", "options"): {"max_chars": 100},
     ("ModelRef", "artifact_uri"): "models/base",
     ("OutputSpec", "options"): {"path": "report"},
@@ -209,6 +214,8 @@ def _companions(knob: Knob, inner: dict[str, Any]) -> None:
     if knob[1:] == ("provider", "huggingface"):
         inner.pop("options", None)
         inner.update({"id": "owner/name"} if knob.type == "ModelRef" else {"name": "owner/name"})
+    elif knob.type == "FairnessConfig" and knob.field in ("enabled", "fail_on_violation"):
+        inner |= {"group_by": "x", "threshold": 0.8, "options": {"positive": ["yes"]}}
     elif knob[1:] == ("on_error", "fallback"):
         inner["fallback"] = {"name": "validate"}
     elif knob[:2] == ("StageDef", "fallback"):

@@ -1,12 +1,21 @@
 """A run that is ended while it evaluates goes on at the item where it was."""
 
 import json
+import math
 import signal
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from pydantic import BaseModel
+
+from crucible.backends.records import Sample, SamplingParams
+from crucible.backends.scripted import ScriptedSampler
+from crucible.ir import BackendRef, DatasetRef, Experiment, StageDef
+from crucible.pipeline import Context, NoOptions, Registry, Runner, RunResult, StageBase
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Place
@@ -70,3 +79,102 @@ def test_a_run_ended_twice_while_it_evaluates_finds_what_it_would_have_found(pla
     assert scores(place, whole["run_id"]) == third
     for metric in ("evaluate.small", "generation.small"):
         assert resumed["metrics"][metric] == whole["metrics"][metric]
+
+
+class Graded(ScriptedSampler):
+    """Answers the question `q<n>` rightly as often as it is told, and fails once where it is told.
+
+    Args:
+        times: How often an answer is right, by `n` modulo the length.
+        fails: The prompt whose first answer fails.
+    """
+
+    def __init__(self, times: Sequence[int], fails: str = "") -> None:
+        super().__init__({})
+        self.times = times
+        self.fails = fails
+        self.asked: Counter[str] = Counter()
+
+    async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+        """Answer one after the other; the first answers to a question are the right ones."""
+        return [self.answer(prompt) for prompt in prompts]
+
+    def answer(self, prompt: str) -> Sample:
+        """Answer, or fail."""
+        number = int(prompt.removeprefix("q"))
+        self.asked[prompt] += 1
+        if prompt == self.fails and self.asked[prompt] == 1:
+            raise RuntimeError("no power")
+        is_right = self.asked[prompt] <= self.times[number % len(self.times)]
+        return Sample(str(number) if is_right else "no", (1,), "stop", None, 1, truncated_prompt=False)
+
+
+class Provide(StageBase):
+    """Provide two models."""
+
+    name: ClassVar[str] = "provide"
+    Options: ClassVar[type[BaseModel]] = NoOptions
+
+    def run(self, context: Context, options: NoOptions) -> Context:
+        """Put them where training stages would."""
+        del options
+        first = context.put_resource("sampler.first", Graded([3, 1, 0, 2], fails="q4"))
+        return first.put_resource("sampler.second", Graded([3, 2, 1, 3]))
+
+    rebuild = run
+
+
+def repeated(tmp_path: Path, failures: str) -> RunResult:
+    """Ask two models sixteen questions three times, compare them and report."""
+    rows = [{"id": f"i{number}", "question": f"q{number}", "answer": str(number)} for number in range(16)]
+    folder = tmp_path / "questions"
+    folder.mkdir()
+    for split, some in (("train", rows[:1]), ("test", rows)):
+        (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
+    fields = {"id": "id", "input": "question", "expected": "answer"}
+    asked = {"repeats": 3, "temperature": 1.0, "batch_size": 1, "concurrency": 1, "failures": failures}
+    document = Experiment(
+        id="repeated",
+        backend=BackendRef(id="local"),
+        dataset=DatasetRef(name="file", options={"path": str(folder), "fields": fields}),
+        pipeline=(
+            StageDef(name="data_load"),
+            StageDef(name="provide"),
+            StageDef(name="evaluate", options={"model": "first", **asked}),
+            StageDef(name="evaluate", options={"model": "second", **asked}),
+            StageDef(name="bench", options={"contrasts": [{"baseline": "first", "treatment": "second"}]}),
+            StageDef(name="report"),
+        ),
+    )
+    return Runner(Registry(Provide())).run(document, workspace=tmp_path / "run")
+
+
+@pytest.mark.parametrize(("failures", "mean", "difference"), [("exclude", 1 / 2, 1 / 4), ("zero", 23 / 48, 13 / 48)])
+def test_repeats_are_evaluated_compared_and_reported_as_means_of_items(
+    tmp_path: Path, failures: str, mean: float, difference: float
+) -> None:
+    """Sixteen pairs and not forty-eight; a failed repeat is what the policy says, and the report counts it."""
+    found = repeated(tmp_path, failures)
+    found.raise_for_status()
+    summary = found.context.get_metric("evaluate.first")["exact_match"]
+    assert (summary["attempted"], summary["failed"], summary["items"]) == (48, 1, 16)
+    assert math.isclose(summary["mean"], mean, rel_tol=1e-12)
+    (contrast,) = found.context.get_metric("bench")["contrasts"]
+    assert contrast["n"] == 16
+    assert math.isclose(contrast["difference"], difference, rel_tol=1e-12)
+    assert contrast["verdict"] == "difference"
+    assert contrast["failures"].startswith("1 repeats of items failed")
+    page = found.context.artifact_path("report.markdown").read_text()
+    assert "1 repeats of items failed" in page
+    (row,) = [line for line in page.splitlines() if line.startswith("| second against first | difference |")]
+    assert f"| +{100 * difference:.1f} |" in row
+    assert row.endswith("| 16 |")
+
+
+def test_a_failed_repeat_ends_the_run_under_abort(tmp_path: Path) -> None:
+    """Nothing is compared, and what failed is said."""
+    found = repeated(tmp_path, "abort")
+    assert found.status == "failed"
+    assert found.failure is not None
+    assert "no power" in found.failure.message
+    assert not found.context.has_metric("bench")

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crucible import ir
@@ -374,7 +374,6 @@ def test_the_whole_document_is_clean() -> None:
     assert ir.validate(WHOLE) == []
 
 
-@settings(max_examples=300)
 @given(place=st.sampled_from([place for place in places(WHOLE) if place]), value=anything, key=st.booleans())
 def test_a_broken_place_is_never_an_exception(place: tuple[Any, ...], value: Any, key: bool) -> None:
     """Any value at any place of a whole document: issues with paths, without names of types.

@@ -173,7 +173,7 @@ def test_lenient_reading_loses_no_key(kind: type[ir.Document]) -> None:
     check()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(
     data=OPAQUE, indent=st.none() | st.integers(0, 3), separators=st.sampled_from([None, (",", ":"), (" , ", "\n: ")])
 )
@@ -185,7 +185,7 @@ def test_any_spelling_of_json_reads_the_same(data: dict[str, Any], indent: int |
         assert ir.from_json(text, ir.StageDef).options == data
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(
     keys=st.lists(st.sampled_from(['"', ":", '":', " :", "a", "\\", "\u00e9"]), min_size=1, max_size=3).map("".join),
     others=st.dictionaries(st.text(max_size=3), st.sampled_from([":", '":', "x"]), max_size=3),

@@ -219,7 +219,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
-quick = settings(max_examples=120, deadline=None)
+quick = settings(deadline=None)
 
 
 @quick

@@ -228,7 +228,7 @@ def test_no_text_is_an_error(traces: TraceStore) -> None:
     assert found(traces, "-a") == found(traces, "") == set()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(text=st.text(max_size=30))
 def test_any_text_is_taken(traces: TraceStore, text: str) -> None:
     """Nothing that hypothesis thinks of is a syntax error."""
@@ -247,7 +247,7 @@ ASKED = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(first=EVENTS, second=EVENTS, asked=ASKED)
 def test_hits_are_those_of_a_plain_search(
     traces: TraceStore,

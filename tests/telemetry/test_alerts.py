@@ -380,7 +380,7 @@ _item = st.one_of(
 
 
 @given(made=st.lists(_item, max_size=60), ticks=st.lists(st.tuples(st.integers(0, 60), st.floats(0, 1)), max_size=10))
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_a_replay_gives_exactly_what_the_stream_gave(made: list[Any], ticks: list[tuple[int, float]]) -> None:
     """Whatever came, whenever the clock ticked in between, and after a round trip of every event through the codec."""
     now, items = 0, []

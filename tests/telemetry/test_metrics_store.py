@@ -217,7 +217,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(), st.text(), st.floats() | st.integers(-(2**63), 2**63 - 1), st.dictionaries(st.text(), ANYTHING))
 def test_everything_comes_back(tmp_path: Path, run_id: str, name: str, value: float, metadata: dict[str, Any]) -> None:
     """Names, numbers and metadata of any kind are read as they were written."""

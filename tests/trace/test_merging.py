@@ -202,7 +202,7 @@ def content(merged: Chain) -> list[dict[str, Any]]:
 
 
 @given(worlds(), st.permutations([0, 1, 2]), st.sampled_from(["causal", "time"]))
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_order_of_merging_does_not_matter(world: list[Chain], order: list[int], by: Any) -> None:
     """Any order of chains of different ranks gives the same events in the same order; no event is lost or doubled."""
     merged = merge(world, by=by)
@@ -212,7 +212,7 @@ def test_order_of_merging_does_not_matter(world: list[Chain], order: list[int], 
 
 
 @given(st.booleans().flatmap(lambda distinct: st.tuples(st.just(distinct), worlds(distinct_times=distinct))))
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_merging_step_by_step(case: tuple[bool, list[Chain]]) -> None:
     """Merging two and then the third gives the same events as all at once; in the same order if no times clash."""
     are_distinct, world = case
@@ -230,7 +230,7 @@ def test_merging_step_by_step(case: tuple[bool, list[Chain]]) -> None:
 
 
 @given(worlds())
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_every_link_points_back_but_in_cycles(world: list[Chain]) -> None:
     """An event comes after its parent and what it depends on, unless they are in one cycle."""
     events = sorted({each.id: each for part in world for each in part}.values(), key=lambda each: each.timestamp)

@@ -46,7 +46,7 @@ _LOAD: Final = _executed("`data_load`")
 _TRAIN: Final = _executed("`supervised_train`")
 _BASE: Final = _executed("`supervised_train`, and `evaluate` with `model: base`")
 _BENCH: Final = _executed("`bench`")
-_LEVEL: Final = _executed("`bench`; `evaluate` for its intervals")
+_LEVEL: Final = _executed("`bench`; `evaluate` and `fairness` for their intervals")
 _GUARDRAILS: Final = _executed("`guardrails`")
 _REPORT: Final = _executed("`report`")
 _DEVICE: Final = _executed("`supervised_train`, `evaluate`; refused on a machine that has none")
@@ -59,7 +59,8 @@ _NO_LOSS: Final = _refused("the trainer has the cross entropy of the answer's to
 _NO_TRAINING: Final = _refused("the trainer does not do it")
 _NO_ENSEMBLE: Final = _refused("nothing in this version asks several models")
 _NO_HEDGING: Final = _refused("nothing in this version sends a second request")
-_NO_FAIRNESS: Final = _refused("nothing in this version compares groups of people")
+_FAIRNESS: Final = _executed("`fairness`")
+_DRIFT: Final = _executed("`drift`")
 _NO_MONITORING: Final = _refused("nothing in this version watches a service")
 _NO_FEEDBACK: Final = _refused("nothing in this version collects feedback")
 _NO_DEPLOYMENT: Final = _refused("nothing in this version deploys")
@@ -153,7 +154,8 @@ FATES: Final[Mapping[str, Mapping[str, Fate]]] = {
         "hedging": _NO_HEDGING,
         "guardrails": _GUARDRAILS,
         "stats": _BENCH,
-        "fairness": _NO_FAIRNESS,
+        "fairness": _FAIRNESS,
+        "drift": _DRIFT,
         "circuit_breaker": _refused("nothing in this version asks a backend that may fail for a while"),
         "feedback": _NO_FEEDBACK,
     },
@@ -167,9 +169,14 @@ FATES: Final[Mapping[str, Mapping[str, Fate]]] = {
         "tests": _executed("`bench`, where it fits: of paired scores, or of groups; refused: an empty list"),
         "effect_size_type": _executed("`bench`, where it fits: of paired scores, or of groups"),
     },
-    "FairnessConfig": {"*": _NO_FAIRNESS, "enabled=false": _OFF},
+    "FairnessConfig": {
+        "*": _FAIRNESS,
+        "enabled=false": _OFF,
+        "metrics": _executed("`fairness`; the four need options: positive"),
+        "options": _executed("`fairness`: its options"),
+    },
+    "DriftConfig": {"*": _DRIFT},
     "MonitoringConfig": {"*": _NO_MONITORING},
-    "DriftConfig": {"*": _NO_MONITORING},
     "CircuitBreakerConfig": {"*": _refused("nothing in this version asks a backend that may fail for a while")},
     "FeedbackConfig": {"*": _NO_FEEDBACK, "enabled=false": _OFF},
     "RetrainingTrigger": {"*": _NO_FEEDBACK},

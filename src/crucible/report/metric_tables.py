@@ -19,6 +19,8 @@ __all__ = ["flat_values", "metric_tables"]
 
 _TITLES = {
     "data_checks": "Checks of the data",
+    "drift": "Drift",
+    "fairness": "Fairness",
     "guardrails": "Guardrails",
     "validation": "Check of the document",
 }

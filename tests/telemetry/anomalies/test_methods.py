@@ -236,7 +236,7 @@ def test_seasons_stay_in_step_over_a_number_that_is_none() -> None:
 
 @pytest.mark.parametrize("chosen", ALL, ids=name_of)
 @given(values=st.lists(st.floats(), max_size=120))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_no_sequence_of_floats_raises(chosen: Method, values: list[float]) -> None:
     """NaN, infinities, subnormal and huge values: scores are never NaN, and always beyond the threshold."""
     for found in (chosen.detect(values), live(chosen, values)):
@@ -251,7 +251,7 @@ def test_no_sequence_of_floats_raises(chosen: Method, values: list[float]) -> No
     "chosen", [Ewma(min_samples=5), Cusum(min_samples=5), SeasonalNaive(period=3, min_samples=5)], ids=name_of
 )
 @given(values=st.lists(st.one_of(st.floats(-10, 10), st.floats()), max_size=150))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_a_causal_method_finds_the_same_live_and_whole(chosen: Method, values: list[float]) -> None:
     """EWMA, CUSUM and seasonal-naive look only back, so that `detect` is what a detector finds one by one."""
     assert chosen.is_causal
@@ -260,7 +260,7 @@ def test_a_causal_method_finds_the_same_live_and_whole(chosen: Method, values: l
 
 @pytest.mark.parametrize("chosen", [ModifiedZ(min_samples=5, window=12), Iqr(min_samples=5, window=12)], ids=name_of)
 @given(values=st.lists(st.floats(-10, 10), max_size=60))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_a_windowed_method_judges_a_value_by_its_window(chosen: Method, values: list[float]) -> None:
     """A detector says of a value what `detect` says of it as the last of the window; the score is the very same."""
     detector = chosen.detector()

@@ -52,7 +52,7 @@ def shown(items: Any) -> list[str]:
     return sorted(f"{item!r}" for item in items)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(st.lists(records, max_size=6), point_lists)
 def test_parquet_gives_back_what_it_was_given(events: list[StoredEvent], points: list[Point]) -> None:
     """Any event and any point survive: NaN and nothing, nested payloads, odd texts, all times."""

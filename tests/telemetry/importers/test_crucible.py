@@ -130,7 +130,7 @@ POINTS = st.dictionaries(
     ),
     max_size=3,
 )
-ANY = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ANY

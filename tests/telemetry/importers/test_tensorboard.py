@@ -152,7 +152,7 @@ def test_a_file_cut_anywhere_is_read_so_far(path: Path, tmp_path: Path) -> None:
     assert counts[0] == 0
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(FILES), st.data())
 def test_a_changed_byte_never_yields_another_value(tmp_path: Path, path: Path, data: st.DataObject) -> None:
     """Whichever byte is changed to whatever, it is found by a checksum, costs a record, and raises nothing."""
@@ -163,7 +163,7 @@ def test_a_changed_byte_never_yields_another_value(tmp_path: Path, path: Path, d
     assert run.problems
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(FILES), st.data())
 def test_a_hole_costs_only_what_was_in_it(tmp_path: Path, path: Path, data: st.DataObject) -> None:
     """Bytes overwritten by others or cut out never yield another value; what lies behind is found again."""
@@ -173,7 +173,7 @@ def test_a_hole_costs_only_what_was_in_it(tmp_path: Path, path: Path, data: st.D
     damaged(tmp_path / "hole", whole[:start] + data.draw(st.binary(max_size=40)) + whole[end:])
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(FILES), st.data())
 def test_without_checking_nothing_is_raised_either(tmp_path: Path, path: Path, data: st.DataObject) -> None:
     """With `check_crc=False` damage may yield other values, and is at worst a problem."""
@@ -185,7 +185,7 @@ def test_without_checking_nothing_is_raised_either(tmp_path: Path, path: Path, d
     exact(run)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_no_bytes_break_the_decoder(data: bytes) -> None:
     """What is no event, or no tensor, is a ValueError and nothing else."""

@@ -84,7 +84,7 @@ def _places(found: Diff, side: str) -> Counter[int]:
 
 
 @given(_chains(), _options)
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_any_two_chains(chains: tuple[Chain, Chain], options: DiffOptions) -> None:
     """Every event is told once; the similarity is 1 exactly if nothing differs; the other way round is the mirror."""
     a, b = chains
@@ -110,7 +110,7 @@ def test_any_two_chains(chains: tuple[Chain, Chain], options: DiffOptions) -> No
 
 
 @given(_chains(), _options)
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_a_chain_and_itself(chains: tuple[Chain, Chain], options: DiffOptions) -> None:
     """No chain differs from itself, nor from a copy of itself, whatever it holds."""
     a, _ = chains
@@ -122,7 +122,7 @@ def test_a_chain_and_itself(chains: tuple[Chain, Chain], options: DiffOptions) -
 
 
 @given(_chains(), _options)
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 def test_every_form_can_be_written(chains: tuple[Chain, Chain], options: DiffOptions) -> None:
     """Text holds no control character, JSON and page can be encoded, and no text becomes markup."""
     found = diff(*chains, options)

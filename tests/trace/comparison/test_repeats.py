@@ -56,7 +56,7 @@ def test_too_many_repeated_words_are_paired_in_order_and_said_so() -> None:
 
 
 @given(st.lists(st.integers(0, 2), max_size=6), st.lists(st.integers(0, 2), max_size=6), st.randoms())
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_the_choice_is_the_best(a: list[int], b: list[int], source: Random) -> None:
     """As many pairs as a longest common subsequence, in order, and of those the most alike: all others are tried."""
     chains = [[Event.new("t", f"{n}", "r", confidence=source.random()) for n in numbers] for numbers in (a, b)]

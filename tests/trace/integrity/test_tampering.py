@@ -240,7 +240,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None)
 @given(
     MANY,
     st.dictionaries(st.sampled_from(["chain_id", "public_key", "closing", "entries"]), JUNK),

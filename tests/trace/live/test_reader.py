@@ -74,7 +74,7 @@ def test_header_lost(tmp_path: Path) -> None:
         read_live(tmp_path / "absent")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 2000))
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: int) -> None:
     """Whatever stands in the middle of a file, reading never raises and loses at most the lines that it touches."""

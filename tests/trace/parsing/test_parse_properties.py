@@ -20,7 +20,7 @@ from crucible.trace.parsing import (
     validate_events,
 )
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 FRAGMENTS = st.sampled_from(
     [

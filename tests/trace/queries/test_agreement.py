@@ -24,7 +24,7 @@ from crucible.trace.stored.trace_store import TraceStore
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ALIASED = next(entry for entry in event_types() if entry.aliases)
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 WORDS = [
     "",
@@ -370,7 +370,7 @@ def test_sqlite_agrees(sqlite: Rows, found: list[Event], condition: dict[str, An
     assert [event.id for event in sqlite.ask(parsed)] == [event.id for event in query(chain, parsed)]
 
 
-@settings(MANY, max_examples=60)
+@settings(MANY)
 @given(st.lists(events, max_size=8), conditions)
 def test_store_agrees(sqlite_store: TraceStore, found: list[Event], condition: dict[str, Any]) -> None:
     """What the store finds in a chain that was saved is what a query of the chain in memory finds."""

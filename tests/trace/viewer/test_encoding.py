@@ -54,7 +54,7 @@ def _decoded(chain: Chain) -> list[dict[str, Any]]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     st.lists(
         st.fixed_dictionaries(
@@ -92,7 +92,7 @@ def test_every_field_of_every_event_arrives(fields: list[dict[str, Any]]) -> Non
     assert [read["us"] for read in found] == list(range(len(chain)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters()))
 def test_json_cannot_end_its_element(text: str) -> None:
     """No text brings a tag, an entity, a line separator, a lone surrogate or a change of reading direction."""

@@ -27,6 +27,7 @@ from crucible.data.cache.remote import (
     snapshot,
 )
 from crucible.data.formats import sha256_of, text_of_error
+from crucible.data.place import check_pieces
 from crucible.errors import DataError
 
 __all__ = ["Fetched", "fetch"]
@@ -56,7 +57,8 @@ def fetch(wanted: Wanted, *, offline: bool = False, accept: bool = False) -> Fet
         accept: Record what is there now, whatever was recorded.
 
     Raises:
-        DataError: The files cannot be had, are damaged, or are not those that were recorded.
+        DataError: The files cannot be had, are damaged, or are not those that were recorded; or a piece of the split is
+            missing.
         MissingExtra: huggingface_hub or filelock is not installed.
     """
     offline = is_offline() or offline
@@ -80,6 +82,8 @@ def _first(wanted: Wanted, *, offline: bool) -> Fetched | None:
     chosen = _chosen(wanted, [file.path for file in remote.files])
     if not chosen:
         return None
+    if not wanted.takes_all:
+        check_pieces(chosen, name=wanted.repository)
     folder = folder or download(wanted, remote.commit, chosen)
     said = {file.path: file for file in remote.files}
     files: list[RecordedFile] = []
