@@ -379,10 +379,10 @@ def test_reading_while_it_grows() -> None:
 
     readers = [threading.Thread(target=read) for _ in range(3)]
     switch = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+    for reader in readers:
+        reader.start()
     try:
-        for reader in readers:
-            reader.start()
+        sys.setswitchinterval(1e-6)
         for place in range(2_000):
             chain.add(Event.new(f"type_{place % 300}", "d", "r", depends_on=["root"]))
     finally:

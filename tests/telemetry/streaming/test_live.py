@@ -8,8 +8,9 @@ import pickle
 import random
 import statistics
 import sys
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any
@@ -414,11 +415,18 @@ def test_every_snapshot_is_one_moment_of_the_stream(batch: int) -> None:
     metrics, total = LiveMetrics(), 20_000
     seen: list[list[int]] = [[] for _ in range(4)]
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
+    ready = threading.Barrier(6)  # Python 3.11 cannot be interrupted while it installs coverage in a thread that starts
+
+    def work(part: Callable[..., None], *arguments: Any) -> None:
+        ready.wait()
+        part(*arguments)
+
     try:
         with ThreadPoolExecutor(5) as pool:
-            writer = pool.submit(write, metrics, total, batch)
-            readers = [pool.submit(_read_until, writer, metrics, counts) for counts in seen]
+            writer = pool.submit(work, write, metrics, total, batch)
+            readers = [pool.submit(work, _read_until, writer, metrics, counts) for counts in seen]
+            ready.wait()
+            sys.setswitchinterval(1e-5)
             for task in (writer, *readers):
                 task.result()
     finally:
