@@ -63,8 +63,8 @@ def test_what_does_not_go_or_does_not_exist_is_refused() -> None:
     """With the effects that go with the test, or with what the scores lack."""
     with pytest.raises(StatsError, match="does not go with Fisher's exact test, which goes with cohens_h, odds_ratio"):
         effect_named("cohens_d", "fisher", _sides(A, B), level=0.95)
-    with pytest.raises(StatsError, match="it does not go with Dunn's test$"):
-        effect_named("cohens_d", "dunn", _sides(X, Y), level=0.95)
+    with pytest.raises(StatsError, match="it does not go with Cochran's Q test$"):
+        effect_named("cohens_d", "cochran_q", _sides(X, Y), level=0.95)
     with pytest.raises(DegenerateSample, match="do not vary"):
         effect_named("cohens_dz", "permutation", _sides(X, X), level=0.95)
     with pytest.raises(DegenerateSample, match="use Cohen's g"):

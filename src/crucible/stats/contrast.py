@@ -37,19 +37,6 @@ _DRAWN: Mapping[str, Callable[..., TestResult]] = {
     "permutation": permutation_paired,
     "permutation_independent": permutation_independent,
 }
-_EFFECTS_AS = {
-    "permutation": "bootstrap",
-    "permutation_independent": "bootstrap_independent",
-    "mcnemar_midp": "mcnemar",
-    "two_proportion_z": "fisher",
-    "tukey": "student",
-    "games_howell": "welch",
-    "dunn": "mannwhitney",
-    "nemenyi": "wilcoxon",
-    "brown_forsythe": "welch_anova",
-}
-"""Whose effect sizes go with a test, where they are those of another one."""
-
 PAIR_TESTS = tuple(dict.fromkeys((*PAIRED_TESTS, "ttest", *INDEPENDENT_TESTS)))
 """Canonical names of the tests that compare two columns."""
 
@@ -230,7 +217,7 @@ def _with_effect(result: TestResult, sides: Sides, plan: Plan) -> TestResult:
     if asked is None or asked in VARIANCE_EFFECTS or asked == result.effect.name:
         return result
     try:
-        effect = effect_named(asked, _EFFECTS_AS.get(result.name, result.name), sides.scores, level=plan.level)
+        effect = effect_named(asked, result.name, sides.scores, level=plan.level)
     except StatsError as error:
         method = f"{result.method}; {asked} was asked for and is not given: {error}"
         return msgspec.structs.replace(result, method=method)

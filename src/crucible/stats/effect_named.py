@@ -26,23 +26,29 @@ _OF_RANKS = ("rank_biserial", "hodges_lehmann", "hedges_g", "cohens_d", "glass_d
 _OF_SHARES = ("cohens_h", "odds_ratio", "risk_ratio")
 _OF_PAIRS = ("cohens_dz", "rank_biserial", "hodges_lehmann")
 _OF_RIGHT_OR_WRONG_PAIRS = ("cohens_g", "odds_ratio")
+_OF_RANKED_PAIRS = ("rank_biserial", "hodges_lehmann", "cohens_dz")
 EFFECTS_OF_TESTS = {
     "mcnemar": _OF_RIGHT_OR_WRONG_PAIRS,
     "mcnemar_midp": _OF_RIGHT_OR_WRONG_PAIRS,
     "paired_ttest": _OF_PAIRS,
     "bootstrap": _OF_PAIRS,
     "permutation": _OF_PAIRS,
-    "wilcoxon": ("rank_biserial", "hodges_lehmann", "cohens_dz"),
+    "wilcoxon": _OF_RANKED_PAIRS,
+    "nemenyi": _OF_RANKED_PAIRS,
     "sign": ("dominance",),
     "fisher": _OF_SHARES,
     "two_proportion_z": _OF_SHARES,
     "welch": _OF_SAMPLES,
     "student": _OF_SAMPLES,
+    "tukey": _OF_SAMPLES,
+    "games_howell": _OF_SAMPLES,
     "mannwhitney": _OF_RANKS,
+    "dunn": _OF_RANKS,
     "bootstrap_independent": _OF_SAMPLES,
     "permutation_independent": _OF_SAMPLES,
     "anova": ("eta_squared", *_OF_SAMPLES),
     "welch_anova": ("eta_squared", *_OF_SAMPLES),
+    "brown_forsythe": ("eta_squared", *_OF_SAMPLES),
     "kruskal": ("epsilon_squared", *_OF_SAMPLES),
 }
 """Effect sizes that go with each test; the first one is given unless another is asked for."""
@@ -73,7 +79,7 @@ def effect_named(name: str, test: str, scores: SideScores, *, level: float) -> E
     if name not in fitting:
         others = f", which goes with {', '.join(fitting)}" if fitting else ""
         raise StatsError(f"it does not go with {TEST_TITLES.get(test, test)}{others}")
-    if fitting in (_OF_PAIRS, _OF_RIGHT_OR_WRONG_PAIRS) or test == "wilcoxon":
+    if fitting in (_OF_PAIRS, _OF_RIGHT_OR_WRONG_PAIRS, _OF_RANKED_PAIRS):
         common = [key for key in scores.baseline if key in scores.treatment]
         pairs = ({key: side[key] for key in common} for side in (scores.baseline, scores.treatment))
         return _paired(name, *paired_columns(*pairs), level)
@@ -105,7 +111,7 @@ def _independent(name: str, test: str, x: FloatArray, y: FloatArray, level: floa
     base, treated = (moments(column, largest=float(abs(column).max())) for column in (x, y))
     if name == "glass_delta":
         return glass_delta(base, treated, level=level)
-    if test in ("student", "anova"):
+    if test in ("student", "tukey", "anova"):
         return (pooled_cohens_d if name == "cohens_d" else pooled_hedges_g)(base, treated, level=level)
     df = welch_error(base, treated)[1]
     return (cohens_d if name == "cohens_d" else hedges_g)(base, treated, df=df, level=level)
