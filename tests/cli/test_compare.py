@@ -75,6 +75,7 @@ def test_no_difference_is_never_equality(compare: Compare) -> None:
     told = compare("old.csv", "old.csv", "--label", "one", "--label", "two")
     assert "○ No difference found" in told
     assert "a difference anywhere in that interval remains possible" in told
+    assert "with so few scores, or pairs that differ, an exact test at alpha 0.05 cannot find a difference" in told
     assert "equal" not in told
 
 

@@ -42,4 +42,13 @@ def test_the_page_shows_what_happens(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 done = CliRunner().invoke(app, shlex.split(command)[1:])
                 assert _lines(done.output) == _lines(shown), command
                 checked += 1
-    assert checked == 7
+    assert checked == 9
+
+
+def test_the_readme_shows_what_the_page_shows() -> None:
+    """The first command of both, and its output."""
+    readme = PAGE.parents[1] / "README.md"
+    shown, *_ = (
+        block for _, block in BLOCKS.findall(PAGE.read_text(encoding="utf-8")) if block.startswith("$ crucible")
+    )
+    assert shown in [block for _, block in BLOCKS.findall(readme.read_text(encoding="utf-8"))]

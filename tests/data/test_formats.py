@@ -169,6 +169,10 @@ def test_a_field_may_be_longer_than_the_csv_module_allows_by_itself(tmp_path: Pa
         ('{"a": 1}\n{"a": 2}', "is not JSON .*one object a line is the format jsonl"),
         ('[{"input": "a", "expected": "b"}, 3]', "a.json item 2: expected a JSON object, got a number"),
         ('[{"input": "a"}]', 'a.json item 1: there is no field "expected"'),
+        (
+            '[{"input": "a", "expected": "b"}, {"input": "a", "input": "c", "expected": "b"}]',
+            'a.json item 2: two fields of one object are called "input"',
+        ),
         ("[", "is not JSON"),
         ("[" * 100_000, "is not JSON"),
         ('[{"input": NaN}]', "is not JSON"),

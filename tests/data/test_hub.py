@@ -141,12 +141,24 @@ def test_a_bad_row_is_named_by_repository_file_and_row(cache: Path) -> None:
 def test_without_cache_and_network_there_is_one_clear_sentence(cache: Path) -> None:
     """It says what is missing and what to do instead."""
     with pytest.raises(
-        DataError, match=r"the dataset me/claims is not in the local Hub cache and .* cannot be reached"
+        DataError, match=r"the dataset me/claims is not in the local Hub cache, and nobody is asked offline; go online"
     ) as caught:
         load(hub())
     assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match="me/claims at revision v2 is not in"):
         load(hub(version="v2"))
+
+
+def test_a_hub_that_does_not_answer_is_told_from_nobody_asked(server: type[FakeHub], cache: Path) -> None:
+    """The one says what broke, the other that it was not tried."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+        patch.setattr("huggingface_hub.hf_api.constants.ENDPOINT", "http://127.0.0.1:9")
+        with pytest.raises(DataError, match=r"not in the local Hub cache, and the .* cannot be reached \(Connect\w+\)"):
+            load(hub())
+    with pytest.raises(DataError, match="not in the local Hub cache, and nobody is asked offline"):
+        load(hub(), offline=True)
+    assert server.sent == []
 
 
 def test_a_name_that_cannot_be_a_repository_is_refused(cache: Path) -> None:

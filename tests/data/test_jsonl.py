@@ -83,8 +83,8 @@ def test_a_bad_line_is_named_by_file_and_line(file: Path, line: str | bytes, mes
 
 
 def test_two_rows_with_one_id_are_refused(file: Path) -> None:
-    """Ids pair answers."""
-    with pytest.raises(DataError, match='two items have the id "1"'):
+    """Ids pair answers; the second one is named by file and line."""
+    with pytest.raises(DataError, match=r'train\.jsonl:2: two items have the id "1", this one and number 1;'):
         read(file, '{"id": 1, "input": "a", "expected": "b"}\n{"id": "1", "input": "c", "expected": "d"}')
 
 
@@ -175,3 +175,25 @@ def test_the_schema_of_answers_comes_inline_or_from_a_file(file: Path, tmp_path:
             load("jsonl", path=file, answer_schema=str(path))
     with pytest.raises(DataError, match=r"none.json cannot be read \(No such file"):
         load("jsonl", path=file, answer_schema=str(tmp_path / "none.json"))
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ('{"input": "a", "expected": "b", "input": "c"}', "input"),
+        ('{"input": "a", "expected": "b", "more": [{"x": 1, "x": 1}]}', "x"),
+        ('{"input": "a", "expected": "b", "\\u0069nput" : 1e4}', "input"),
+    ],
+)
+def test_two_fields_of_one_name_are_refused(file: Path, line: str, name: str) -> None:
+    """Nobody can say which one was meant; the last is not silently taken. File and line are named."""
+    with pytest.raises(DataError, match=rf'train\.jsonl:2: two fields of one object are called "{name}"; rename one'):
+        read(file, '{"input": "a", "expected": "b"}\n' + line + "\n")
+
+
+def test_text_that_looks_like_a_field_is_no_field(file: Path) -> None:
+    """Quoted JSON in a prompt, or the same name in two objects."""
+    asked = '{"input": "say {\\"a\\": 1, \\"a\\": 2}", "expected": "b", "one": {"a": 1}, "two": {"a": 1, "input": 2}}'
+    (found,) = read(file, asked)
+    assert found.input == 'say {"a": 1, "a": 2}'
+    assert found.metadata == {"one": {"a": 1}, "two": {"a": 1, "input": 2}}

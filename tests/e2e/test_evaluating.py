@@ -163,9 +163,9 @@ def test_repeats_are_evaluated_compared_and_reported_as_means_of_items(
     assert contrast["n"] == 16
     assert math.isclose(contrast["difference"], difference, rel_tol=1e-12)
     assert contrast["verdict"] == "difference"
-    assert contrast["failures"].startswith("1 repeats of items failed")
+    assert contrast["failures"].startswith("1 repeat of an item failed and ")
     page = found.context.artifact_path("report.markdown").read_text()
-    assert "1 repeats of items failed" in page
+    assert "1 repeat of an item failed and " in page
     (row,) = [line for line in page.splitlines() if line.startswith("| second against first | difference |")]
     assert f"| +{100 * difference:.1f} |" in row
     assert row.endswith("| 16 |")

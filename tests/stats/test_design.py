@@ -142,17 +142,6 @@ def test_metrics_of_other_names_are_an_assumption() -> None:
     assert "acc of old and match of new measure the same" in found.assumptions
 
 
-def test_prompts_are_no_sample() -> None:
-    """Items are averaged over the prompts, and the result says that it is about these prompts."""
-    sides = [
-        Condition(name, "x", tuple(Observation(f"q{i}", Scored(float((i * j + k) % 2)), prompt=f"p{j}")
-                                   for i in range(12) for j in range(1, 4)))
-        for k, name in enumerate(("old", "new"))
-    ]  # fmt: skip
-    found = compare_conditions(*sides)
-    assert "the prompts are all there are of interest: no claim is made for others" in found.assumptions
-
-
 def test_a_forced_test_is_made() -> None:
     """And one that does not fit the design is refused by name."""
     old, new = condition_of_scores("old", RIGHT), condition_of_scores("new", BETTER)
@@ -246,7 +235,48 @@ def _unpaired(random: np.random.Generator) -> list[Condition]:
     return [condition_of_scores("old", random.normal(size=20)), condition_of_scores("new", 3 * random.normal(size=30))]
 
 
-DESIGNS = [(_repeats, 0.04), (_passages, 0.04), (_unpaired, 0.04), (_once, 0.0)]
+def _prompts(random: np.random.Generator, items: int, prompts: int) -> list[Condition]:
+    """Prompts each of which suits one of two models better, on all items alike, and neither on average."""
+    old = random.normal(size=(items, prompts))
+    new = old + random.normal(size=prompts) + 0.5 * random.normal(size=(items, 1)) + random.normal(size=old.shape)
+    return [
+        Condition(name, "x", tuple(Observation(str(i), Scored(float(v)), prompt=f"p{j}")
+                                   for (i, j), v in np.ndenumerate(side)))
+        for name, side in (("old", old), ("new", new))
+    ]  # fmt: skip
+
+
+def _many_prompts(random: np.random.Generator) -> list[Condition]:
+    return _prompts(random, items=12, prompts=10)
+
+
+def _few_prompts(random: np.random.Generator) -> list[Condition]:
+    return _prompts(random, items=30, prompts=3)
+
+
+def _right_under_prompts(random: np.random.Generator) -> list[Condition]:
+    """Right or wrong, with chances that item, model and prompt decide together."""
+    item, prompt = random.normal(size=(25, 1)), [random.normal(size=4) for _ in range(2)]
+    return [
+        Condition(name, "x", tuple(Observation(str(i), Scored(float(v)), prompt=f"p{j}")
+                                   for (i, j), v in np.ndenumerate(random.random((25, 4)) < _chance(item + luck))))
+        for name, luck in zip(("old", "new"), prompt, strict=True)
+    ]  # fmt: skip
+
+
+def _chance(logits: np.ndarray) -> np.ndarray:
+    return 1.0 / (1.0 + np.exp(-logits))
+
+
+DESIGNS = [
+    (_repeats, 0.04),
+    (_passages, 0.04),
+    (_unpaired, 0.04),
+    (_once, 0.0),
+    (_many_prompts, 0.04),
+    (_few_prompts, 0.0),
+    (_right_under_prompts, 0.0),
+]
 
 
 def _rejections(make: Any, times: int) -> tuple[float, float]:

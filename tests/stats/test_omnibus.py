@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,7 +14,14 @@ from statsmodels.stats.oneway import anova_oneway
 
 from crucible.errors import DegenerateSample, StatsError, TooFewSamples
 from crucible.stats.omnibus import omnibus_test
-from crucible.stats.variance_share import SumsOfSquares, eta_squared, omega_squared, sums_of_squares
+from crucible.stats.result import Effect
+from crucible.stats.variance_share import (
+    SumsOfSquares,
+    epsilon_squared,
+    eta_squared,
+    omega_squared,
+    sums_of_squares,
+)
 
 # R's PlantGrowth: dried weight of plants under a control and two treatments (Dobson 1983, table 7.1).
 PLANTS = {
@@ -194,10 +202,10 @@ class TestEffects:
         assert tails == pytest.approx([(1 + level) / 2, (1 - level) / 2], abs=1e-6)
 
     def test_groups_that_differ_less_than_by_chance_have_no_interval(self) -> None:
-        """Both limits would be 0, a width that no sample earns; omega squared is below 0."""
+        """Both limits would be 0, a width that no sample earns; the estimates of the share are 0 and not below."""
         squares = SumsOfSquares(between=0.001, within=50.0, groups=3, n=30)
         assert eta_squared(squares, level=0.95).interval is None
-        assert omega_squared(squares).value < 0.0
+        assert omega_squared(squares).value == epsilon_squared(squares).value == 0.0
 
     def test_an_interval_that_cannot_be_had_is_left_out(self) -> None:
         """No spread within groups, or an F beyond what the distribution function can do."""
@@ -205,14 +213,25 @@ class TestEffects:
         assert eta_squared(SumsOfSquares(1e12, 1.0, 2, 8), level=0.95).interval is None
 
     def test_an_effect_that_was_asked_for_is_given_and_said(self) -> None:
-        """Beside any test of independent groups, without interval; not beside Friedman's, and `method` says so."""
+        """Beside any test of independent groups; not beside Friedman's, and `method` says so."""
         eta = omnibus_test(PLANTS, "kruskal", effect="eta_squared")
         assert (eta.effect.name, eta.effect.interval) == ("eta_squared", None)
         assert "in place of that effect eta squared, which was asked for, without interval" in eta.method
         assert "in place" not in omnibus_test(PLANTS, "anova", effect="eta_squared").method
+        assert omnibus_test(PLANTS, "kruskal", effect="epsilon_squared") == omnibus_test(PLANTS, "kruskal")
         friedman = omnibus_test(PLANTS, paired=True, effect="omega_squared")
         assert friedman.effect.name == "kendalls_w"
         assert "omega squared was asked for and is not given" in friedman.method
+
+    @pytest.mark.parametrize("effect", [omega_squared, epsilon_squared])
+    def test_an_effect_of_variances_has_its_interval_where_these_are_equal(self, effect: Callable[..., Effect]) -> None:
+        """Beside the classical analysis of variance, as the function of that name gives it; Welch's has none."""
+        name, columns = effect.__name__, [np.array(group) for group in PLANTS.values()]
+        found = omnibus_test(PLANTS, "anova", effect=name, level=0.9)
+        assert found.effect == effect(sums_of_squares(columns), level=0.9)
+        assert found.effect.interval is not None
+        assert f"{name.replace('_', ' ')}, which was asked for, with non-central F interval" in found.method
+        assert omnibus_test(PLANTS, "welch_anova", effect=name).effect.interval is None
 
     @given(
         st.lists(st.lists(st.floats(-100, 100), min_size=2, max_size=6), min_size=2, max_size=4).filter(
@@ -220,14 +239,17 @@ class TestEffects:
         )
     )
     def test_shares_are_shares(self, groups: list[list[float]]) -> None:
-        """Eta squared lies in [0, 1], omega squared never above it, and the sums of squares add up to the total."""
+        """All lie in [0, 1], omega squared not above eta squared, and in their interval; the sums of squares add up."""
         columns = [np.array(group) for group in groups]
         squares = sums_of_squares(columns)
         total = float(((np.concatenate(columns) - np.concatenate(columns).mean()) ** 2).sum())
         assert math.isclose(squares.between + squares.within, total, rel_tol=1e-9)
         eta, omega = eta_squared(squares).value, omega_squared(squares).value
         assert 0.0 <= eta <= 1.0
-        assert omega <= eta + 1e-12
+        assert 0.0 <= omega <= eta + 1e-12
+        for effect in (omega_squared(squares, level=0.95), epsilon_squared(squares, level=0.95)):
+            if effect.interval is not None:
+                assert effect.interval.low - 1e-9 <= effect.value <= effect.interval.high + 1e-9
 
     def test_one_score_a_group_has_no_variance_within(self) -> None:
         """Refused, not divided by zero."""

@@ -94,7 +94,7 @@ ColumnOption = Annotated[
     list[str] | None,
     typer.Option(
         "--column",
-        help="Column that is a condition of its own, one row an item; repeatable.",
+        help="Column of scores that is a condition of its own, in a table of one row an item; repeatable.",
         show_default=False,
         rich_help_panel=_FILES,
     ),

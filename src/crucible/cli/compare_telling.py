@@ -150,7 +150,10 @@ def _details(
     if len(results) > 1 and all(result.p_adjusted is None for result in results):
         yield "note", f"{len(results)} comparisons, and no p-value is corrected for there being several"
     sizes = [result.attainable for result in results if result.attainable is not None]
-    if sizes:
+    if sizes and max(sizes) == 0.0:
+        few = "with so few scores, or pairs that differ, an exact test"
+        yield "size", f"{few} at alpha {results[0].alpha:g} cannot find a difference"
+    elif sizes:
         told = f"where there is no difference, an exact test at alpha {results[0].alpha:g} finds one in at most"
         yield "size", f"{told} {100 * max(sizes):.2g} % of cases"
     for file in read:

@@ -19,7 +19,7 @@ from crucible.data.plain_numbers import plain_numbers
 from crucible.data.units import UNITS
 from crucible.errors import DataError
 
-__all__ = ["NumberFormat", "Quantity", "final_number", "numbers_in", "only_quantity", "quantities_in", "read_quantity"]
+__all__ = ["NumberFormat", "Quantity", "final_number", "only_quantity", "read_quantity"]
 
 _MAX_DIGITS = 64
 """A longer run of digits is babble, not a number."""
@@ -114,16 +114,6 @@ class Quantity(msgspec.Struct, frozen=True):
         if self.is_percent and other.is_percent:
             return self.value == other.value
         return not set(self.readings(form.percent)).isdisjoint(other.readings(form.percent))
-
-
-def numbers_in(text: str, form: NumberFormat = _AS_IN_ENGLISH) -> list[Fraction]:
-    """Return the numbers of a text, in order; a percentage counts as the number before the sign."""
-    return [quantity.value for quantity in quantities_in(text, form)]
-
-
-def quantities_in(text: str, form: NumberFormat = _AS_IN_ENGLISH) -> list[Quantity]:
-    """Return the numbers of a text, in order, with percent signs and units; operands of a calculation are left out."""
-    return [quantity for quantity, _, _ in _read(plain_numbers(text), form)]
 
 
 def final_number(text: str) -> Fraction | None:

@@ -57,16 +57,22 @@ class Making:
         self._broken = violation(schema, what="dataset.schema") if schema else None
         self.left_out: Counter[str] = Counter()
 
-    def items(self, rows: Iterable[Row]) -> Iterator[Item]:
-        """Yield the items of rows."""
+    def items(self, rows: Iterable[Row], *, unique: bool = False) -> Iterator[Item]:
+        """Yield the items of rows; where they have to be `unique`, the second of one id is refused with its place."""
+        first: dict[str, int] = {}  # row by id
         for row in rows:
             if self._broken is not None and (problem := self._broken(dict(row.values))):
                 raise DataError(f"{row.where}: does not fit dataset.schema: {problem}")
             made = self._make(row, f"{self._stem}-{row.number}")
             if isinstance(made, str):
                 self.left_out[made] += 1
-            else:
-                yield made
+                continue
+            if unique and (number := first.setdefault(made.id, row.number)) != row.number:
+                raise DataError(
+                    f'{row.where}: two items have the id "{made.id}", this one and number {number}; '
+                    "ids pair the answers of two models, so each must be unique"
+                )
+            yield made
 
 
 def dataset_of_rows(
@@ -85,7 +91,7 @@ def dataset_of_rows(
         DataError: A row cannot be used, or does not fit the expected fields of the request.
     """
     maker = Making(request, make, stem)
-    items = tuple(maker.items(rows))
+    items = tuple(maker.items(rows, unique=True))
     notes = [f"{count} left out: {reason}" for reason, count in maker.left_out.items()]
     options = request.options
     is_made_up = bool(options.synthetic) or any(item.metadata.get("synthetic") is True for item in items)

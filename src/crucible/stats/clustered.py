@@ -20,6 +20,7 @@ from crucible.stats.extra import needs_stats
 from crucible.stats.plain_data import plain
 from crucible.stats.sample import Scores, check_rates, is_by_id, one_column, paired_columns
 from crucible.stats.tdist import critical_t, two_sided_p
+from crucible.stats.two_way import one_way_variance, two_way_variance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -192,11 +193,13 @@ def _estimate(x: FloatArray, codes: list[npt.NDArray[np.intp]], correction: str,
         variance, df = found.error**2, found.df
         method = "cluster-robust (CR2) standard error, Satterthwaite degrees of freedom"
     elif len(codes) == 1:
-        variance, df = _variance(residuals, codes[0]), counts[0] - 1.0
+        variance, df = one_way_variance(residuals / n, codes[0]), counts[0] - 1.0
         method = "cluster-robust (CR1) standard error, t with clusters - 1 degrees of freedom"
     else:
-        variance, method = _two_way(residuals, codes[0], codes[1])
+        variance, said = two_way_variance(residuals / n, codes[0], codes[1])
         df = min(counts) - 1.0
+        method = "two-way cluster-robust (CR1) standard error, t with the fewer clusters - 1 degrees of freedom"
+        method += f"; {said}" if said else ""
     largest = float(abs(x).max())
     error = math.sqrt(variance)
     if error <= 1e-13 * largest / math.sqrt(n) or error == 0.0:
@@ -214,27 +217,3 @@ def _estimate(x: FloatArray, codes: list[npt.NDArray[np.intp]], correction: str,
         design_effect=variance / naive,
         method=method,
     )
-
-
-def _variance(residuals: FloatArray, code: npt.NDArray[np.intp]) -> float:
-    """Return the squared standard error of the mean by one clustering, with the factor G / (G - 1)."""
-    import numpy as np
-
-    sums = np.bincount(code, weights=residuals)  # (G,)
-    groups = int((np.bincount(code) > 0).sum())
-    return groups / (groups - 1.0) * float((sums**2).sum()) / len(residuals) ** 2
-
-
-def _two_way(residuals: FloatArray, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]) -> tuple[float, str]:
-    """Return the squared standard error by two crossed clusterings, and how it was made."""
-    import numpy as np
-
-    _, both = np.unique(first * (int(second.max()) + 1) + second, return_inverse=True)
-    ones = _variance(residuals, first), _variance(residuals, second)
-    variance = sum(ones) - _variance(residuals, both)
-    method = "two-way cluster-robust (CR1) standard error, t with the fewer clusters - 1 degrees of freedom"
-    if variance >= max(ones):
-        return variance, method
-    which = "first" if ones[0] >= ones[1] else "second"
-    said = "not positive" if variance <= 0.0 else "smaller than a one-way variance"
-    return max(ones), f"{method}; the two-way variance is {said}, that of the {which} clustering is used in its place"

@@ -19,6 +19,7 @@ from crucible.stats.names import TEST_TITLES
 from crucible.stats.omnibus import OMNIBUS_TESTS, PAIRED_OMNIBUS, VARIANCE_EFFECTS
 from crucible.stats.pair_by_groups import pair_by_groups
 from crucible.stats.paired import NEED_SPREAD, PAIRED_TESTS, compare_paired
+from crucible.stats.parameters import check_fields
 from crucible.stats.permutation import permutation_independent, permutation_paired
 from crucible.stats.posthoc import PAIRED_POSTHOC, POSTHOC_TESTS, posthoc_pair
 from crucible.stats.result import TestResult
@@ -63,6 +64,10 @@ class Plan(msgspec.Struct, frozen=True):
     seed: int = 0
     effect: str | None = None
     checks: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number in the place of one."""
+        check_fields(self)
 
 
 class AllGroups(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from crucible.errors import StatsError
 from crucible.stats.names import canonical_correction
+from crucible.stats.parameters import check_number
 
 __all__ = ["correct"]
 
@@ -33,6 +34,8 @@ def correct(p_values: Sequence[float], method: str = "holm") -> list[float]:
         because it collects garbage first.
     """
     name = canonical_correction(method)
+    for i, p in enumerate(p_values):
+        check_number(p, f"p_values[{i}]")
     values = [float(p) for p in p_values]
     for i, p in enumerate(values):
         if not 0.0 <= p <= 1.0:

@@ -1,8 +1,8 @@
 """From conditions to a test that fits how they were measured: paired by item, repeats within items, clusters of items.
 
 Several measurements of one item are not several items: the test is made of item means. Where items resemble others of
-their cluster, its standard error is that of clusters. What was chosen, and what became of every measurement, stands in
-the result.
+their cluster, its standard error is that of clusters; where the same prompts were put to many items, that of both. What
+was chosen, and what became of every measurement, stands in the result.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import msgspec
 from crucible.errors import StatsError, TooFewSamples
 from crucible.stats.clustered_contrast import clustered_independent, clustered_paired
 from crucible.stats.correction import correct
+from crucible.stats.crossed import crossed_cells, crossed_paired, takes_prompts
 from crucible.stats.extra import needs_stats
 from crucible.stats.independent import compare
 from crucible.stats.matching import Unmatched, check_same_questions, common_clusters, left_out, unmatched_items
 from crucible.stats.names import canonical_correction
 from crucible.stats.observations import Condition, policy_of
 from crucible.stats.paired import compare_paired
+from crucible.stats.parameters import check_fields, takes_numbers
 from crucible.stats.result import TestResult
 from crucible.stats.scores import FailurePolicy
 
@@ -48,7 +50,12 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
     correction: str = "holm"
     all_pairs: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number in the place of one."""
+        check_fields(self)
 
+
+@takes_numbers
 def compare_conditions(
     baseline: Condition,
     treatment: Condition,
@@ -63,14 +70,16 @@ def compare_conditions(
 
     The rule: items with ids are paired by id, and each item counts once, with the mean of its repeats and prompts; then
     the rule of `compare_paired` holds (right or wrong, measured once: McNemar's exact test; otherwise the paired
-    t-test). Items in clusters: a t-test of the paired differences whose standard error is that of the clusters. Items
-    without ids: independent samples, by the rule of `compare`.
+    t-test). Items in clusters: a t-test of the paired differences whose standard error is that of the clusters. The
+    same prompts for many items: a t-test whose standard error is that of items (or clusters) and prompts. Items without
+    ids: independent samples, by the rule of `compare`.
 
     Args:
         baseline: What is compared against.
         treatment: What is compared.
         failures: What a failed measurement counts as: `exclude`, `zero`, or `abort`.
-        test: `auto`, or the name of a test for this design, to force it.
+        test: `auto`, or the name of a test for this design, to force it; one of item means, such as `paired_ttest`,
+            speaks of these prompts alone.
         alpha: Type-I error rate of the verdict.
         level: Level of the intervals.
         unmatched: `refuse` items that only one side has, or `drop` them and say how many.
@@ -151,6 +160,8 @@ def _named(baseline: Condition, treatment: Condition, design: Design, *, several
 def _paired(baseline: Condition, treatment: Condition, design: Design) -> TestResult:
     check_same_questions(baseline, treatment)
     dropped = unmatched_items(baseline, treatment, design.unmatched)
+    if takes_prompts(design.test) and (found := _crossed(baseline, treatment, design, dropped)):
+        return found
     left, right = baseline.item_means(design.failures), treatment.item_means(design.failures)
     kept = [item for item in left if item in right]
     x, y = {item: left[item] for item in kept}, {item: right[item] for item in kept}
@@ -166,6 +177,19 @@ def _paired(baseline: Condition, treatment: Condition, design: Design) -> TestRe
         is_share = _are_shares(baseline, treatment, x, y)
         found = compare_paired(x, y, test=design.test, alpha=design.alpha, level=design.level, is_share=is_share)
     return _told(found, baseline, treatment, design, [*dropped, *left_out(common, len(kept))])
+
+
+def _crossed(baseline: Condition, treatment: Condition, design: Design, dropped: list[str]) -> TestResult | None:
+    """Return the comparison of items x prompts; None where they do not cross, or no two cells differ in how they do."""
+    cells = crossed_cells(baseline, treatment, design.failures, design.unmatched)
+    if (
+        cells is None
+        or len({y - x for x, y in zip(cells.baseline.values(), cells.treatment.values(), strict=True)}) < 2
+    ):
+        return None
+    clusters = common_clusters(baseline, treatment, list(dict.fromkeys(item for item, _ in cells.baseline)))
+    found = crossed_paired(cells.baseline, cells.treatment, clusters, alpha=design.alpha, level=design.level)
+    return _told(found, baseline, treatment, design, [*dropped, *cells.lost])
 
 
 @needs_stats
@@ -209,9 +233,11 @@ def _told(
     if skipped:
         told.append(f"{skipped} of {attempted + skipped} measurements were skipped on purpose")
     assumptions, method = list(found.assumptions), found.method
+    is_crossed = found.name == "crossed_ttest"
     if baseline.has_repeats or treatment.has_repeats:
-        method += f"; made of item means ({_repeats(baseline)}, {_repeats(treatment)})"
-    if len({one.prompt for side in (baseline, treatment) for one in side.observations}) > 1:
+        means = "the means of item-prompt pairs" if is_crossed else "item means"
+        method += f"; made of {means} ({_repeats(baseline)}, {_repeats(treatment)})"
+    if not is_crossed and len({one.prompt for side in (baseline, treatment) for one in side.observations}) > 1:
         assumptions.append("the prompts are all there are of interest: no claim is made for others")
     metric = baseline.metric
     if metric != treatment.metric:

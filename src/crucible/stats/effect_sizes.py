@@ -238,6 +238,8 @@ def eta_squared(groups: Groups, *, level: float = 0.95) -> Effect:
 def omega_squared(groups: Groups, *, level: float = 0.95) -> Effect:
     """Return omega squared: an estimate, less biased than eta squared, of the share that the groups explain.
 
+    Where the formula falls below 0, it is 0, as the share and its interval are never below it.
+
     Args:
         groups: As for `eta_squared`.
         level: As for `eta_squared`; the interval is that of the share in the population, as for the other two.
@@ -248,14 +250,14 @@ def omega_squared(groups: Groups, *, level: float = 0.95) -> Effect:
         DegenerateSample: All scores are the same.
 
     Source:
-        Hays (1963); Steiger (2004).
+        Hays (1963); Steiger (2004); 0 for less than 0 as in R's effectsize (since 0.8.2) and rstatix.
     """
     return variance_share.omega_squared(_squares(groups, level), level=level)
 
 
 @needs_stats
 def epsilon_squared(groups: Groups, *, level: float = 0.95) -> Effect:
-    """Return epsilon squared: eta squared with both variances estimated without bias.
+    """Return epsilon squared: eta squared with both variances estimated without bias; at least 0, as omega squared.
 
     Args:
         groups: As for `eta_squared`.

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-import msgspec
-
-from crucible.ir import Interval
 from crucible.stats.plain_data import plain
-from crucible.stats.result import Effect
-from crucible.stats.wording import decimals_for, show_number, show_p, show_percent
+from crucible.stats.result import Comparison
+from crucible.stats.wording import decimals_for, show_number, show_percent
 
 __all__ = ["EquivalenceResult", "EquivalenceVerdict"]
 
@@ -33,10 +29,10 @@ class EquivalenceVerdict(StrEnum):
     NON_INFERIORITY_NOT_SHOWN = "non_inferiority_not_shown"
 
 
-class EquivalenceResult(msgspec.Struct, frozen=True, kw_only=True):
+class EquivalenceResult(Comparison, frozen=True, kw_only=True):
     """What a test against a margin found; every difference is treatment minus baseline.
 
-    Its fields are those of `TestResult`, and these.
+    Its fields are those of `Comparison`, and these.
 
     Args:
         name: `tost` or `non_inferiority`.
@@ -50,38 +46,16 @@ class EquivalenceResult(msgspec.Struct, frozen=True, kw_only=True):
         higher_is_better: Whether a higher score is the better one; decides the side of non-inferiority.
     """
 
-    name: str
     test: str
-    statistic: float
-    p: float
     p_low: float | None
     p_high: float | None
-    difference: float
-    interval: Interval
-    effect: Effect
-    n: int
-    counts: dict[str, int]
     margin: float
     higher_is_better: bool
-    assumptions: tuple[str, ...]
-    method: str
-    alpha: float
-    versions: dict[str, str]
-    df: float | None = None
-    p_adjusted: float | None = None
-    correction: str | None = None
-    comparisons: int = 1
-    baseline_mean: float | None = None
-    treatment_mean: float | None = None
-    baseline: str = "baseline"
-    treatment: str = "treatment"
-    metric: str = "score"
-    failures: str = ""
 
     @property
     def is_shown(self) -> bool:
         """Whether the (adjusted) p-value is below alpha."""
-        return (self.p if self.p_adjusted is None else self.p_adjusted) < self.alpha
+        return self.decisive_p < self.alpha
 
     @property
     def verdict(self) -> EquivalenceVerdict:
@@ -135,25 +109,12 @@ class EquivalenceResult(msgspec.Struct, frozen=True, kw_only=True):
         digits = decimals_for(self.difference, interval.low, interval.high)
         low, high = (show_number(end, digits, signed=True) for end in (interval.low, interval.high))
         tests = f"{'two one-sided tests' if self.name == 'tost' else 'one-sided test'}, {_TITLES[self.test]}"
-        shown = show_p(self.p, self.alpha)
-        if self.p_adjusted is not None:
-            adjusted = show_p(self.p_adjusted, self.alpha)
-            shown += f", {adjusted} after {self.correction} correction for {self.comparisons} comparisons"
         difference = show_number(self.difference, digits, signed=True)
         return (
             f"{self.metric} of {self.treatment} minus {self.baseline} is {difference} "
-            f"({show_percent(interval.level)} interval {low} to {high}; {tests}, {shown}; n = {self.n})"
+            f"({show_percent(interval.level)} interval {low} to {high}; {tests}, {self._shown_p()}; n = {self.n})"
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data, `verdict` and `wording` included."""
         return {**plain(self), "verdict": self.verdict.value, "wording": self.wording}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> EquivalenceResult:
-        """Read what `to_dict` returned; keys that are not fields are ignored.
-
-        Raises:
-            msgspec.ValidationError: `data` is not a result.
-        """
-        return msgspec.convert(dict(data), type=cls)

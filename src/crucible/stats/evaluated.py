@@ -23,6 +23,7 @@ from crucible.stats.scores import (
     read_items,
 )
 from crucible.stats.sides import pair_scores
+from crucible.stats.wording import show_count
 
 __all__ = ["failures_of", "sides_of"]
 
@@ -71,11 +72,18 @@ def _sides(asked: Contrast, items: dict[str, dict[str, ScoredItem]], metric: str
     except StatsError as error:
         raise type(error)(f"{asked.treatment} vs {asked.baseline} on {metric}: {error}") from error
     if lost := sum(failed_repeats(items[label], metric) for label in names):
-        fate = "count as 0 in the means of their items" if failures is FailurePolicy.ZERO else "were left out"
-        clauses = filter(None, (scores.failures, f"{lost} repeats of items failed and {fate}"))
+        clauses = filter(None, (scores.failures, _repeats_that_failed(lost, failures)))
         scores = msgspec.structs.replace(scores, failures=" and ".join(clauses))
     repeated = any(isinstance(item, Repeated) for label in names for item in items[label].values())
     return Sides(*names, metric, scores, paired=True, is_share=not repeated)
+
+
+def _repeats_that_failed(lost: int, failures: FailurePolicy) -> str:
+    if failures is FailurePolicy.ZERO:
+        fates = "counts as 0 in the mean of its item", "count as 0 in the means of their items"
+    else:
+        fates = "was left out", "were left out"
+    return show_count(lost, f"repeat of an item failed and {fates[0]}", f"repeats of items failed and {fates[1]}")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from crucible.errors import MissingExtra
+from crucible.stats.parameters import takes_numbers
 
 __all__ = ["needs_stats", "versions"]
 
@@ -20,12 +21,16 @@ _PACKAGES = ("numpy", "scipy", "statsmodels")
 
 
 def needs_stats(function: Callable[P, R]) -> Callable[P, R]:
-    """Make `function` raise `MissingExtra` where numpy, scipy or statsmodels is not installed."""
+    """Make `function` raise `MissingExtra` where numpy, scipy or statsmodels is not installed.
+
+    What comes for its parameters that are numbers is checked first; see `parameters`.
+    """
+    checked = takes_numbers(function)
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
+            return checked(*args, **kwargs)
         except ModuleNotFoundError as error:
             if (error.name or "").split(".")[0] in _PACKAGES:
                 raise MissingExtra("stats", feature=f"crucible.stats.{function.__name__}") from error

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from crucible.ir import StatsConfig
+from crucible.stats.parameters import takes_numbers
 
 __all__ = ["interval_level"]
 
 
+@takes_numbers
 def interval_level(stats: StatsConfig | None, option: float | None = None, *, alpha: float | None = None) -> float:
     """Return the level of a run's intervals: what was asked for, else 1 - alpha, else .95.
 

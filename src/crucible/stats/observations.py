@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -18,6 +18,8 @@ from crucible.ir import Failed, Outcome, Scored, Skipped
 from crucible.stats.scores import FailurePolicy, few
 
 __all__ = ["Condition", "Counts", "Observation", "condition_of_scores", "policy_of"]
+
+Key = TypeVar("Key")
 
 
 class Observation(msgspec.Struct, frozen=True):
@@ -162,16 +164,31 @@ class Condition(msgspec.Struct, frozen=True):
         Raises:
             StatsError: A measurement failed under `abort`, or the policy is unknown.
         """
+        return {item: _mean(found) for item, found in self._values(failures, lambda one: one.item).items()}
+
+    def cell_means(self, failures: FailurePolicy | str = FailurePolicy.EXCLUDE) -> dict[tuple[str, str], float]:
+        """Return each item's mean score over its repeats under one prompt, by (item, prompt).
+
+        Args:
+            failures: As for `item_means`.
+
+        Raises:
+            StatsError: As for `item_means`.
+        """
+        found = self._values(failures, lambda one: (one.item, one.prompt))
+        return {cell: _mean(values) for cell, values in found.items()}
+
+    def _values(self, failures: FailurePolicy | str, key: Callable[[Observation], Key]) -> dict[Key, list[float]]:
         policy = policy_of(failures)
         if policy is FailurePolicy.ABORT:
             self._refuse_failures()
-        values: dict[str, list[float]] = {}
+        values: dict[Key, list[float]] = {}
         for one in self.observations:
             if isinstance(one.outcome, Scored):
-                values.setdefault(one.item, []).append(one.outcome.value)
+                values.setdefault(key(one), []).append(one.outcome.value)
             elif isinstance(one.outcome, Failed) and policy is FailurePolicy.ZERO:
-                values.setdefault(one.item, []).append(0.0)
-        return {item: _mean(found) for item, found in values.items()}
+                values.setdefault(key(one), []).append(0.0)
+        return values
 
     def _refuse_failures(self) -> None:
         failed = [one.item for one in self.observations if isinstance(one.outcome, Failed)]

@@ -20,7 +20,7 @@ from crucible.stats.omnibus_tests import OMNIBUS, Found, varies
 from crucible.stats.plain_data import plain
 from crucible.stats.result import Effect, Verdict
 from crucible.stats.sample import is_binary
-from crucible.stats.variance_share import eta_squared, omega_squared, sums_of_squares
+from crucible.stats.variance_share import epsilon_squared, eta_squared, omega_squared, sums_of_squares
 from crucible.stats.wording import show_number, show_p
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ _MORE_THAN_GROUPS = 4  # scores that each group must have beyond the number of g
 PAIRED_OMNIBUS = ("friedman", "cochran_q")
 """Those for groups of the same items."""
 
-VARIANCE_EFFECTS = ("eta_squared", "omega_squared")
+_OF_VARIANCES = {"eta_squared": eta_squared, "omega_squared": omega_squared, "epsilon_squared": epsilon_squared}
+
+VARIANCE_EFFECTS = tuple(_OF_VARIANCES)
 """Effect sizes of all groups at once that can be asked for."""
 
 
@@ -155,7 +157,7 @@ def omnibus_test(
     found = _TESTS[name](columns, level)
     if not all(map(math.isfinite, (found.statistic, found.p, found.effect.value))):
         raise StatsError(f"{TEST_TITLES[name]} gives no finite numbers for scores of this size: rescale the scores")
-    size, note = _effect(found, columns, effect)
+    size, note = _effect(found, columns, effect, level if name == "anova" else None)
     return Omnibus(
         name=name,
         statistic=found.statistic,
@@ -190,13 +192,16 @@ def choose_omnibus(columns: list[FloatArray], *, paired: bool) -> tuple[str, str
     return "welch_anova", "chosen because the groups are of different items and the scores are not all 0 or 1"
 
 
-def _effect(found: Found, columns: list[FloatArray], asked: str | None) -> tuple[Effect, str]:
-    """Return the effect size that was asked for, or that of the test, and what `method` says of it."""
-    if asked not in VARIANCE_EFFECTS or found.effect.name == asked:
+def _effect(found: Found, columns: list[FloatArray], asked: str | None, level: float | None) -> tuple[Effect, str]:
+    """Return the effect size that was asked for, or that of the test, and what `method` says of it.
+
+    At a `level` it has its interval, which assumes equal variances as the classical analysis of variance does.
+    """
+    if asked not in _OF_VARIANCES or found.effect.name == asked:
         return found.effect, ""
     title = asked.replace("_", " ")
     if found.effect.name == "kendalls_w":
         return found.effect, f"; {title} was asked for and is not given: it is for groups of different items"
-    squares = sums_of_squares(columns)
-    effect = eta_squared(squares) if asked == "eta_squared" else omega_squared(squares)
-    return effect, f"; in place of that effect {title}, which was asked for, without interval"
+    effect = _OF_VARIANCES[asked](sums_of_squares(columns), level=level)
+    interval = "without interval" if effect.interval is None else f"with {effect.interval.method} interval"
+    return effect, f"; in place of that effect {title}, which was asked for, {interval}"

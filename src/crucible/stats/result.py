@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import msgspec
 
@@ -18,7 +18,7 @@ from crucible.stats.names import TEST_TITLES
 from crucible.stats.plain_data import plain
 from crucible.stats.wording import decimals_for, show_number, show_p, show_percent
 
-__all__ = ["Effect", "TestResult", "Verdict"]
+__all__ = ["Comparison", "Effect", "TestResult", "Verdict"]
 
 _OF_RANKS = frozenset({"rank_biserial", "cliffs_delta", "dominance", "mean_rank_difference", "hodges_lehmann"})
 
@@ -44,14 +44,14 @@ class Effect(msgspec.Struct, frozen=True):
     interval: Interval | None = None
 
 
-class TestResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of comparing a treatment with a baseline or a fixed value; every difference is treatment minus that.
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What every result of comparing a treatment with a baseline or a fixed value holds.
 
     Args:
         name: Canonical name of the test that was made, such as `mcnemar`.
         statistic: The test's statistic, finite; `method` says which.
         df: Degrees of freedom, where the test has them.
-        p: Two-sided p-value, 0 to 1, before any correction.
+        p: P-value, 0 to 1, before any correction; two-sided, except against a margin.
         p_adjusted: The p-value after `correction`; None if there was none.
         correction: Name of the correction for multiple testing; None if there was none.
         comparisons: How many comparisons were corrected for together.
@@ -70,14 +70,7 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
         method: The test, the intervals and the rule that chose them, in words.
         alpha: Type-I error rate at which `verdict` is given.
         versions: Versions of the packages that computed it.
-        checks: Checks of assumptions that were asked for; shown, and nothing was chosen by them.
-        attainable: For an exact test of counts or ranks: the probability of a p-value below alpha, at these counts (or
-            ties), if there is no difference, so the largest error rate up to alpha that it can have. Given for
-            McNemar's exact test, the sign test, Fisher's, the exact binomial test and, where they are exact and few
-            enough, Wilcoxon's and Mann and Whitney's; None for all others.
     """
-
-    __test__: ClassVar[bool] = False  # or pytest takes the class for a test
 
     name: str
     statistic: float
@@ -101,14 +94,52 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
     treatment: str = "treatment"
     metric: str = "score"
     failures: str = ""
+
+    @property
+    def decisive_p(self) -> float:
+        """The p-value that is compared with alpha: the adjusted one, where there is one."""
+        return self.p if self.p_adjusted is None else self.p_adjusted
+
+    def _shown_p(self) -> str:
+        """Return the p-value in words, and the adjusted one, where there is one."""
+        shown = show_p(self.p, self.alpha)
+        if self.p_adjusted is None:
+            return shown
+        adjusted = show_p(self.p_adjusted, self.alpha)
+        return f"{shown}, {adjusted} after {self.correction} correction for {self.comparisons} comparisons"
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` returned; keys that are not fields are ignored.
+
+        Raises:
+            msgspec.ValidationError: `data` is not a result.
+        """
+        return msgspec.convert(dict(data), type=cls)
+
+
+class TestResult(Comparison, frozen=True, kw_only=True):
+    """The outcome of a test for a difference; every difference is treatment minus baseline, or minus a fixed value.
+
+    Its fields are those of `Comparison`, and these.
+
+    Args:
+        checks: Checks of assumptions that were asked for; shown, and nothing was chosen by them.
+        attainable: For an exact test of counts or ranks: the probability of a p-value below alpha, at these counts (or
+            ties), if there is no difference, so the largest error rate up to alpha that it can have. Given for
+            McNemar's exact test, the sign test, Fisher's, the exact binomial test and, where they are exact and few
+            enough, Wilcoxon's and Mann and Whitney's; None for all others.
+    """
+
+    __test__: ClassVar[bool] = False  # or pytest takes the class for a test
+
     checks: tuple[Check, ...] = ()
     attainable: float | None = None
 
     @property
     def verdict(self) -> Verdict:
         """`difference` where the (adjusted) p-value is below alpha."""
-        p = self.p if self.p_adjusted is None else self.p_adjusted
-        return Verdict.DIFFERENCE if p < self.alpha else Verdict.NO_DIFFERENCE_FOUND
+        return Verdict.DIFFERENCE if self.decisive_p < self.alpha else Verdict.NO_DIFFERENCE_FOUND
 
     @property
     def direction(self) -> int:
@@ -144,7 +175,7 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
         numbers = (
             f"{show_number(self.difference, digits, signed=True)} ({show_percent(interval.level)} interval "
             f"{show_number(interval.low, digits, signed=True)} to {show_number(interval.high, digits, signed=True)}; "
-            f"{TEST_TITLES.get(self.name, self.name)}, {show_p(self.p, self.alpha)}{self._adjusted()})"
+            f"{TEST_TITLES.get(self.name, self.name)}, {self._shown_p()})"
         )
         if self.baseline_mean is None or self.treatment_mean is None:
             return f"{self.treatment} minus {self.baseline} is {numbers} over {self.n} pairs"
@@ -153,26 +184,12 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
             return f"mean {self.metric} is {treated} (n = {self.n}), a difference of {numbers} from {self.baseline}"
         if "pairs" in self.counts:
             means = f"{treated} for {self.treatment} and {base} for {self.baseline} on the same {self.n} items"
+            means += f" under the same {self.counts['prompts']} prompts" if "prompts" in self.counts else ""
         else:
             n_base, n_treated = self.counts["baseline"], self.counts["treatment"]
             means = f"{treated} for {self.treatment} (n = {n_treated}) and {base} for {self.baseline} (n = {n_base})"
         return f"mean {self.metric} is {means}, a difference of {numbers}"
 
-    def _adjusted(self) -> str:
-        if self.p_adjusted is None:
-            return ""
-        shown = show_p(self.p_adjusted, self.alpha)
-        return f", {shown} after {self.correction} correction for {self.comparisons} comparisons"
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data, `verdict` and `wording` included."""
         return {**plain(self), "verdict": self.verdict.value, "wording": self.wording}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> TestResult:
-        """Read what `to_dict` returned; keys that are not fields are ignored.
-
-        Raises:
-            msgspec.ValidationError: `data` is not a result.
-        """
-        return msgspec.convert(dict(data), type=cls)

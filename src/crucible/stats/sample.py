@@ -79,22 +79,24 @@ def independent_columns(baseline: Scores, treatment: Scores) -> tuple[FloatArray
     return x, y
 
 
-def one_column(values: Scores, name: str = "values") -> FloatArray:
+def one_column(values: Scores, name: str = "values", *, keeps_tiny: bool = False) -> FloatArray:
     """Read one column, by position or a mapping's values.
 
     Args:
         values: The column.
         name: What it is called in an error.
+        keeps_tiny: Whether a column of nothing but numbers too small to square is taken, as probabilities may be.
 
     Returns:
         An array of shape (n,).
 
     Raises:
         StatsError: A value is no finite number.
+        DegenerateSample: No value is large enough to square.
     """
     if is_by_id(values):
-        return _column(list(values.values()), name, list(values))
-    return _column(values, name)
+        return _column(list(values.values()), name, list(values), keeps_tiny=keeps_tiny)
+    return _column(values, name, keeps_tiny=keeps_tiny)
 
 
 def is_by_id(scores: Scores) -> TypeGuard[Mapping[Any, Any]]:
@@ -123,7 +125,7 @@ def _missing(here: Mapping[Any, Any], there: Mapping[Any, Any]) -> list[Any]:
     return [key for key in here if key not in there]
 
 
-def _column(scores: Scores, name: str, ids: list[Any] | None = None) -> FloatArray:
+def _column(scores: Scores, name: str, ids: list[Any] | None = None, *, keeps_tiny: bool = False) -> FloatArray:
     import numpy as np
 
     _refuse_what_is_no_column(scores, name)
@@ -145,7 +147,7 @@ def _column(scores: Scores, name: str, ids: list[Any] | None = None) -> FloatArr
             raise StatsError(f"{place} is {value}, too large to square: rescale the scores")
         raise StatsError(f"{place} is {value} ({len(bad)} such): drop the item, or give it a score, before comparing")
     largest = float(np.abs(values).max()) if len(values) else 0.0
-    if 0.0 < largest < _SMALLEST:
+    if 0.0 < largest < _SMALLEST and not keeps_tiny:
         raise DegenerateSample(
             f"no score of {name} exceeds {largest:.3g}, too small to square: rescale the scores, or take logarithms"
         )

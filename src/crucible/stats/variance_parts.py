@@ -13,6 +13,7 @@ import msgspec
 from crucible.errors import DegenerateSample, StatsError, TooFewSamples
 from crucible.stats.clustered import Clusters, codes_of
 from crucible.stats.extra import needs_stats
+from crucible.stats.parameters import takes_numbers
 from crucible.stats.plain_data import plain
 from crucible.stats.sample import Scores, is_by_id, one_column
 
@@ -39,6 +40,7 @@ class VarianceParts(msgspec.Struct, frozen=True):
         """The share of a single score's variance that is between items (intraclass correlation), 0 to 1."""
         return self.between / (self.between + self.within)
 
+    @takes_numbers
     def standard_error(self, items: int, repeats: float) -> float:
         """Return the standard error that the mean of so many items with so many repeats would have.
 

@@ -82,25 +82,28 @@ def eta_squared(squares: SumsOfSquares, *, level: float | None = None) -> Effect
 def omega_squared(squares: SumsOfSquares, *, level: float | None = None) -> Effect:
     """Return omega squared: an estimate of the share of the variance that the groups explain in the population.
 
-    Less biased than eta squared; below 0 where the groups differ less than chance alone would make them.
+    Less biased than eta squared. The formula falls below 0 where the groups differ less than chance alone would make
+    them; a share cannot, and its interval does not, so that 0 stands for it. A mean of many such estimates is therefore
+    biased upwards (Okada 2017): pool the sums of squares instead.
 
     Args:
         squares: Of the groups.
-        level: Coverage that the interval aims at; None: no interval. It is that of the share in the population, at
-            least 0, and so may lie above a negative estimate.
+        level: Coverage that the interval aims at; None: no interval. It is that of the share in the population.
 
     Source:
-        Hays (1963), Statistics for Psychologists; left negative as Okada (2017) recommends, Behaviormetrika 44:467-477;
-        interval: Steiger (2004).
+        Hays (1963), Statistics for Psychologists; 0 for less than 0: R's effectsize (since 0.8.2), rstatix; what
+        that costs: Okada (2017), Behaviormetrika 44:467-477; interval: Steiger (2004).
     """
     error = squares.within / (squares.n - squares.groups)
     total = squares.between + squares.within
     value = (squares.between - (squares.groups - 1) * error) / (total + error)
-    return Effect("omega_squared", value, None if level is None else _share_interval(squares, level))
+    return Effect("omega_squared", max(0.0, value), None if level is None else _share_interval(squares, level))
 
 
 def epsilon_squared(squares: SumsOfSquares, *, level: float | None = None) -> Effect:
-    """Return epsilon squared: the explained variance without bias, over the total variance without bias.
+    """Return epsilon squared: the explained variance without bias, over the total variance without bias; at least 0.
+
+    What is said of `omega_squared` below 0 holds here too.
 
     Args:
         squares: Of the groups.
@@ -111,7 +114,7 @@ def epsilon_squared(squares: SumsOfSquares, *, level: float | None = None) -> Ef
     """
     error = squares.within / (squares.n - squares.groups)
     value = (squares.between - (squares.groups - 1) * error) / (squares.between + squares.within)
-    return Effect("epsilon_squared", value, None if level is None else _share_interval(squares, level))
+    return Effect("epsilon_squared", max(0.0, value), None if level is None else _share_interval(squares, level))
 
 
 def _share_interval(squares: SumsOfSquares, level: float) -> Interval | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["decimals_for", "show_number", "show_p", "show_percent"]
+from crucible.stats.parameters import takes_numbers
+
+__all__ = ["decimals_for", "show_count", "show_number", "show_p", "show_percent", "show_power"]
 
 _MOST_DECIMALS = 9
 
@@ -18,12 +20,18 @@ def decimals_for(*values: float) -> int | None:
     return decimals if decimals <= _MOST_DECIMALS and largest < 1e9 else None
 
 
+def show_count(n: int, one: str, several: str) -> str:
+    """Return a count of things such as `1 repeat of an item` or `2 repeats of items`."""
+    return f"{n} {one if n == 1 else several}"
+
+
 def show_number(value: float, decimals: int | None, *, signed: bool = False) -> str:
     """Return a number with so many decimals (None: as a power of ten); with a sign, if asked for, unless it is 0."""
     sign = "+" if signed and value != 0.0 else ""
     return f"{value or 0.0:{sign}.{decimals}f}" if decimals is not None else f"{value or 0.0:{sign}.4g}"
 
 
+@takes_numbers
 def show_p(p: float, alpha: float | None = None) -> str:
     """Return a p-value such as `p = 0.0312`, `p < 0.0001` or `p = 1`; never 0, and always on its side of `alpha`.
 
@@ -52,3 +60,8 @@ def _show_small(p: float, alpha: float) -> str:
 def show_percent(level: float) -> str:
     """Return a level such as `95 %`."""
     return f"{100 * level:.6g} %"
+
+
+def show_power(share: float) -> str:
+    """Return a computed power such as `83.46 %`; from 99.95 % on `> 99.9 %`, for no test of finite size is certain."""
+    return "> 99.9 %" if share >= 0.9995 else show_percent(round(share, 4))

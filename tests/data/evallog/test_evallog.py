@@ -303,15 +303,39 @@ def test_half_a_character_does_not_break_the_log(result: EvalResult, dataset: Da
 
 @pytest.mark.parametrize("name", ["a.eval", "a.json"])
 def test_crucibles_own_reader_reads_it(result: EvalResult, dataset: Dataset, tmp_path: Path, name: str) -> None:
-    """`crucible compare` finds the scores, and of the failures the reasons."""
+    """Every outcome comes back as it was measured: scores, and of what failed or was skipped the reason."""
     path = write_eval_log(result, dataset, tmp_path / name, task="t", created=CREATED)
-    (condition,) = read_file(path, Asked(metric="em")).conditions
-    outcomes = {one.item: one.outcome for one in condition.observations}
-    assert outcomes["q/0"] == Scored(1.0)
-    assert outcomes["q/4"] == Scored(0.0)
-    assert outcomes["q/2"] == Failed("no answer: timeout")
-    assert condition.counts.scored == 3
+    for metric, scored in (("em", 3), ("f1", 2)):
+        (condition,) = read_file(path, Asked(metric=metric)).conditions
+        assert [one.outcome for one in condition.observations] == [outcomes[metric] for outcomes in OUTCOMES]
+        assert (condition.counts.scored, condition.counts.failed, condition.counts.skipped) == (scored, 4 - scored, 1)
     assert condition.label == "crucible/tiny"
+
+
+@pytest.mark.parametrize("name", ["a.eval", "a.json"])
+def test_a_scorer_that_skipped_everything_is_a_metric_of_skips(
+    result: EvalResult, dataset: Dataset, tmp_path: Path, name: str
+) -> None:
+    """Nothing was scored, and nothing failed."""
+    skipped = [msgspec.structs.replace(one, outcomes={"em": Skipped("no key")}) for one in result.items]
+    nothing = msgspec.structs.replace(
+        result, items=skipped, summaries={"em": summarise([Skipped("no key") for _ in skipped])}
+    )
+    (condition,) = read_file(write_eval_log(nothing, dataset, tmp_path / name, task="t", created=CREATED)).conditions
+    assert {one.outcome for one in condition.observations} == {Skipped("no key")}
+
+
+@pytest.mark.parametrize("noted", [7, {"em": "skipped"}, {"em": {"kind": "scored", "value": 1.0}}])
+def test_metadata_of_that_name_that_is_something_else_is_no_outcome(
+    result: EvalResult, dataset: Dataset, tmp_path: Path, noted: Any
+) -> None:
+    """Least of all a score."""
+    path = write_eval_log(result, dataset, tmp_path / "a.json", task="t", created=CREATED)
+    log = read_json(path)
+    log["samples"][3]["metadata"]["crucible:outcomes"] = noted
+    path.write_text(json.dumps(log), encoding="utf-8")
+    (condition,) = read_file(path, Asked(metric="em")).conditions
+    assert condition.observations[3].outcome == Failed("the log has no score of it")
 
 
 class Streamed(Sequence[ItemResult]):

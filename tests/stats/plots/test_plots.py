@@ -157,11 +157,12 @@ def test_reliability_by_hand() -> None:
 @pytest.mark.parametrize(
     ("confidences", "right", "bins", "message"),
     [
-        ([0.5, 1.2], [0, 1], 10, "a confidence lies between 0 and 1, got 0.5 to 1.2"),
-        ([0.5, 0.6], [0, 0.5], 10, "right \\(1\\) or wrong \\(0\\)"),
-        ([0.5], [0, 1], 10, "1 confidences and 2 outcomes"),
+        ([0.5, 1.2], [0, 1], 10, r"confidences\[1\] is 1.2, expected a number from 0 to 1"),
+        ([0.5, 0.6], [0, 0.5], 10, r"right\[1\] is 0.5, expected True or False \(1 or 0\)"),
+        ([0.5], [0, 1], 10, "got 1 confidences, 2 verdicts"),
         ([0.5, 0.6], [0, 1], 0, "at least 1 bin"),
         ([float("nan")], [0], 10, "nan"),
+        ([0.5], [1], "ten", "bins must be a whole number, got 'ten'"),
     ],
 )
 def test_reliability_refuses(confidences: list[float], right: list[float], bins: int, message: str) -> None:

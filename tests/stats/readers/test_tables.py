@@ -286,3 +286,25 @@ def test_conditions_are_named_in_one_way(tmp_path: Path, asked: Asked) -> None:
     """Columns that are conditions leave no place for a metric or a group, which would have no effect."""
     with pytest.raises(StatsError, match="--column names conditions and --(metric|group) does too"):
         read_file(_write(tmp_path / "a.csv", "id,model,a,b\nq1,x,1,2\n"), asked)
+
+
+def test_a_column_is_for_what_the_caller_says_and_for_nothing_else(tmp_path: Path) -> None:
+    """Prompts that are given as repeats are no prompts, whatever the column's name says."""
+    path = tmp_path / "a.csv"
+    path.write_text("id,prompt_id,score\nq1,a,1\nq1,b,0\n")
+    (found,) = read_file(path).conditions
+    (told,) = read_file(path, Asked(repeat="prompt_id")).conditions
+    assert [(one.repeat, one.prompt) for one in found.observations] == [("", "a"), ("", "b")]
+    assert [(one.repeat, one.prompt) for one in told.observations] == [("a", ""), ("b", "")]
+
+
+def test_a_name_that_comes_twice_in_a_row_is_refused(tmp_path: Path) -> None:
+    """Of two scores in one row the last would be kept, and nobody would know; with file and line."""
+    lines = tmp_path / "a.jsonl"
+    lines.write_text('{"id": "q1", "score": 1, "note": "\\"id\\": 7"}\n{"id": "q2", "score": 0, "score": 1}\n')
+    with pytest.raises(StatsError, match=r'a\.jsonl:2: "score" comes twice in one object'):
+        read_file(lines)
+    listed = tmp_path / "a.json"
+    listed.write_text('[{"id": "q1", "score": 1}, {"id": "q2", "score": 0, "score": 1}]')
+    with pytest.raises(StatsError, match=r'a\.json: "score" comes twice in one object'):
+        read_file(listed)

@@ -117,6 +117,7 @@ def test_an_alpha_out_of_range(alpha: float) -> None:
         (lambda: MeanSequence(tuned_for=0), "tuned_for must be at least 1"),
         (lambda: MeanSequence().add(1e200), "too large to square"),
         (lambda: BoundedSequence(low=1.0, high=1.0), "low < high"),
+        (lambda: BoundedSequence(low=-math.inf), "low < high"),
         (lambda: BoundedSequence(null=1.5), "null must lie between the bounds"),
         (lambda: BoundedSequence().add(1.2), "score 1 is 1.2, outside the bounds 0 to 1"),
         (lambda: PairedWins(concentration=0.0), "concentration"),
@@ -160,7 +161,7 @@ def test_a_mean_that_moves_is_said() -> None:
 
 def test_bounded_differences() -> None:
     """Differences of scores from 0 to 1 lie from -1 to 1; a sequence with these bounds takes pairs."""
-    sequence = BoundedSequence(null=0.0, low=-1.0, high=1.0).update(BASELINE, TREATMENT)
+    sequence = BoundedSequence(low=-1.0, high=1.0).update(BASELINE, TREATMENT)
     assert sequence.stop
     assert sequence.estimate == pytest.approx(float((TREATMENT - BASELINE).mean()))
     assert sequence.interval.low <= sequence.estimate <= sequence.interval.high
@@ -197,3 +198,10 @@ def test_exported_at_the_top() -> None:
     """`crucible.stats` has the names that the guides use."""
     for name in ("ConfidenceSequence", "MeanSequence", "BoundedSequence", "PairedWins", "Sprt", "SprtDecision"):
         assert name in stats.__all__
+
+
+def test_what_a_bounded_sequence_speaks_of_unless_told() -> None:
+    """No difference where the bounds are those of differences: two models that agree must never be stopped for."""
+    bounds = (0.0, 1.0), (-1.0, 1.0), (1.0, 5.0)
+    assert [BoundedSequence(low=low, high=high).null for low, high in bounds] == [0.5, 0.0, 3.0]
+    assert not BoundedSequence(low=-1.0).update([0.5] * 200, [0.5] * 200).stop

@@ -98,6 +98,7 @@ def snapshot(wanted: Wanted) -> Path:
             lambda: snapshot_download(
                 wanted.repository, repo_type="dataset", revision=wanted.version, local_files_only=True
             ),
+            offline=True,
         )
     )
 
@@ -114,7 +115,7 @@ def _named(wanted: Wanted) -> str:
     return f"the dataset {wanted.repository}" + (f" at revision {wanted.version}" if wanted.version else "")
 
 
-def _guarded(wanted: Wanted, call: Callable[[], T]) -> T:
+def _guarded(wanted: Wanted, call: Callable[[], T], *, offline: bool = False) -> T:
     from huggingface_hub.errors import (
         GatedRepoError,
         HFValidationError,
@@ -130,7 +131,8 @@ def _guarded(wanted: Wanted, call: Callable[[], T]) -> T:
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
         raise DataError(f"{named} is not on the Hugging Face Hub; check its name (owner/name) and version") from error
     except Exception as error:  # the border: whatever network or cache say becomes one sentence
+        unreached = f"the Hugging Face Hub cannot be reached ({type(error).__name__})"
+        why = "nobody is asked offline" if is_offline() or offline else unreached
         raise Unreachable(
-            f"{named} is not in the local Hub cache and the Hugging Face Hub cannot be reached "
-            f"({type(error).__name__}); go online once, or use a file of your own with name: jsonl"
+            f"{named} is not in the local Hub cache, and {why}; go online once, or read a file of your own (name: file)"
         ) from error

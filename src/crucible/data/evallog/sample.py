@@ -7,11 +7,9 @@ from typing import Any
 from crucible.data.evaluating.result import ItemResult
 from crucible.data.items import Item
 from crucible.ir import Failed, Scored, outcome_to_dict
+from crucible.stats.readers.inspect_scores import OUTCOMES_KEY
 
-__all__ = ["OUTCOMES_KEY", "failure_of", "log_sample", "sample_summary", "usage"]
-
-OUTCOMES_KEY = "crucible:outcomes"
-"""In a sample's metadata: the outcomes that are no scores, as `crucible.ir` writes them."""
+__all__ = ["failure_of", "log_sample", "sample_summary", "usage"]
 
 _STOP = {"stop": "stop", "length": "max_tokens"}
 _SUMMARY_CHARACTERS = 5120  # what Inspect cuts the texts of its own summaries to

@@ -19,6 +19,7 @@ from crucible.errors import ContractError, DataError
 from crucible.ir import did_you_mean
 from crucible.stats.scores import FailurePolicy, failed_repeats, outcomes_of, read_items
 from crucible.stats.sides import values_of
+from crucible.stats.wording import show_count
 
 __all__ = ["Found", "field_of", "group_of", "read_subjects"]
 
@@ -145,7 +146,7 @@ def _scores(path: Path, first: Mapping[str, Line], options: FairnessOptions) -> 
     if missing := len(outcomes) - len(scores):
         cautions.append(f"{missing} of {len(outcomes)} items have no {scorer}: they failed or were skipped")
     if lost := failed_repeats(items, scorer):
-        cautions.append(f"{lost} repeats of items failed ({options.failures})")
+        cautions.append(f"{show_count(lost, 'repeat of an item', 'repeats of items')} failed ({options.failures})")
     return scorer, scores, cautions
 
 

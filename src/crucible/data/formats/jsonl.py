@@ -12,8 +12,9 @@ from crucible.data.formats.raw import numbered_lines
 from crucible.data.options import Dialect
 from crucible.data.rows import Row
 from crucible.errors import DataError
+from crucible.stats.readers.twice import name_twice
 
-__all__ = ["json_kind", "jsonl_rows"]
+__all__ = ["json_kind", "jsonl_rows", "said_twice"]
 
 
 def jsonl_rows(path: Path, shown: str, dialect: Dialect) -> Iterator[Row]:
@@ -25,7 +26,8 @@ def jsonl_rows(path: Path, shown: str, dialect: Dialect) -> Iterator[Row]:
         dialect: Does not matter here.
 
     Raises:
-        DataError: The file cannot be read, or a line is no JSON object; names file and line.
+        DataError: The file cannot be read, a line is no JSON object, or an object has two fields of one name; names
+            file and line.
     """
     del dialect
     decoder = msgspec.json.Decoder()
@@ -41,7 +43,14 @@ def jsonl_rows(path: Path, shown: str, dialect: Dialect) -> Iterator[Row]:
             raise DataError(f"{where}: this is not JSON ({error}); expected one JSON object a line") from error
         if not isinstance(values, dict):
             raise DataError(f"{where}: expected a JSON object, got {json_kind(values)}")
+        if (name := name_twice(line, values)) is not None:
+            raise DataError(f"{where}: {said_twice(name)}")
         yield Row(cast("dict[str, Any]", values), where, number)
+
+
+def said_twice(name: str) -> str:
+    """Return what is wrong with an object that has two fields of one name, of which only the last would be kept."""
+    return f'two fields of one object are called "{name}"; rename one of them'
 
 
 def json_kind(value: object) -> str:

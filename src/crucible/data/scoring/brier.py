@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +11,7 @@ from crucible.data.scoring.calibration import forecasts
 from crucible.errors import DataError, DegenerateSample, TooFewSamples
 from crucible.ir import Interval
 from crucible.stats import mean_interval
+from crucible.stats.calibration import brier_score, places_of, widths
 
 __all__ = ["Brier", "brier"]
 
@@ -67,18 +67,17 @@ def brier(
     p, y = forecasts(confidences, correct)  # (n,), (n,)
     import numpy as np
 
-    squares = (p - y) ** 2
+    score, squares = brier_score(p, y)
     if bins is None:
         _, group = np.unique(p, return_inverse=True)
     else:
-        group = np.clip(np.ceil(p * bins).astype(int) - 1, 0, bins - 1)
+        group = places_of(p, widths(bins))
     count = np.bincount(group)  # (groups,)
     filled = count > 0
     count = count[filled]
     confidence = np.bincount(group, p)[filled] / count
     accuracy = np.bincount(group, y)[filled] / count
     n, overall = len(p), float(y.mean())
-    score = math.fsum(squares) / n
     reliability = float((count * (confidence - accuracy) ** 2).sum() / n)
     resolution = float((count * (accuracy - overall) ** 2).sum() / n)
     uncertainty = overall * (1.0 - overall)

@@ -1,6 +1,7 @@
 """Does a confidence of 80 % come true in 80 % of cases: calibration error by bins, with what chance alone would show.
 
-Confidences lie between 0 and 1, and an answer is right or wrong. The Brier score is in `brier`.
+Confidences lie between 0 and 1, and an answer is right or wrong. Bins and gaps are those of `stats.calibration`; here
+are the intervals and what chance does. The Brier score is in `brier`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from crucible.errors import DataError, require
+from crucible.errors import DataError, StatsError, require
 from crucible.ir import Interval
-from crucible.stats import wilson
+from crucible.stats import calibration
+from crucible.stats.calibration import CalibrationBin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,26 +26,6 @@ __all__ = ["Calibration", "CalibrationBin", "calibration_error", "ece", "forecas
 
 Binning = Literal["width", "mass"]
 _BLOCK = 1 << 20  # doubles held at once
-
-
-class CalibrationBin(msgspec.Struct, frozen=True):
-    """Answers of about the same confidence.
-
-    Args:
-        low: Lower edge, not in the bin (0.0 is in the first).
-        high: Upper edge, in the bin.
-        n: Answers, at least 1.
-        confidence: Their mean confidence.
-        accuracy: Share that is right.
-        interval: Of the share, Wilson's.
-    """
-
-    low: float
-    high: float
-    n: int
-    confidence: float
-    accuracy: float
-    interval: Interval
 
 
 class Calibration(msgspec.Struct, frozen=True):
@@ -82,19 +64,10 @@ def forecasts(confidences: Iterable[float], correct: Iterable[Any]) -> tuple[Flo
         MissingExtra: numpy is not installed.
     """
     require("numpy", extra="stats", feature="calibration")
-    import numpy as np
-
-    given, right = list(confidences), list(correct)
-    if not given or len(given) != len(right):
-        raise DataError(
-            f"calibration needs one verdict a confidence; got {len(given)} confidences, {len(right)} verdicts"
-        )
-    for place, (confidence, verdict) in enumerate(zip(given, right, strict=True)):
-        if isinstance(confidence, (str, bytes)) or not 0.0 <= confidence <= 1.0:
-            raise DataError(f"confidences[{place}] is {confidence!r}, expected a number from 0 to 1")
-        if isinstance(verdict, (str, bytes)) or verdict not in (0, 1):
-            raise DataError(f"correct[{place}] is {verdict!r}, expected True or False (1 or 0)")
-    return np.array(given, dtype=np.float64), np.array(right, dtype=np.float64)
+    try:
+        return calibration.forecasts(list(confidences), list(correct), name="correct")
+    except StatsError as error:
+        raise DataError(str(error)) from error
 
 
 def ece(
@@ -185,8 +158,8 @@ def _measured(
     import numpy as np
 
     edges = _edges(p, bins, binning)
-    place = np.clip(np.searchsorted(edges, p, side="left") - 1, 0, len(edges) - 2)  # (n,)
-    error = _debiased if name != "ECE" else _mean_gap
+    place = calibration.places_of(p, edges)  # (n,)
+    error = _debiased if name != "ECE" else calibration.mean_gap
     value = float(error(p[None], y[None], place[None], len(edges) - 1)[0])
     random = np.random.default_rng(seed)
     drawn, chance = np.empty(resamples), np.empty(resamples)
@@ -208,7 +181,7 @@ def _measured(
         floor=float(chance.mean()),
         p=float((1 + (chance >= value - 1e-12).sum()) / (1 + resamples)),
         n=len(p),
-        bins=_bins(p, y, place, edges, level),
+        bins=calibration.calibration_bins(p, y, place, edges, level),
         method=f"{bins} bins of equal {binning}, edges kept in resamples; {resamples} draws, seed {seed}",
     )
 
@@ -218,51 +191,17 @@ def _edges(p: FloatArray, bins: int, binning: Binning) -> FloatArray:
     import numpy as np
 
     if binning == "width":
-        return np.linspace(0.0, 1.0, bins + 1)
+        return calibration.widths(bins)
     inner = np.quantile(p, np.arange(1, bins) / bins, method="inverted_cdf")  # values of p: ties stay together
     return np.unique(np.concatenate([[0.0], inner[(inner > 0.0) & (inner < 1.0)], [1.0]]))
-
-
-def _sums(p: FloatArray, y: FloatArray, place: Any, bins: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return counts, sums of confidence and of right answers by bin, each (rows, bins)."""
-    import numpy as np
-
-    rows = len(p)
-    flat = (place + bins * np.arange(rows)[:, None]).ravel()
-
-    def by_bin(weights: FloatArray | None) -> FloatArray:
-        return np.bincount(flat, weights, rows * bins).reshape(rows, bins).astype(np.float64)
-
-    return by_bin(None), by_bin(p.ravel()), by_bin(y.ravel())
-
-
-def _mean_gap(p: FloatArray, y: FloatArray, place: Any, bins: int) -> FloatArray:
-    import numpy as np
-
-    _, confidence, right = _sums(p, y, place, bins)
-    return np.abs(confidence - right).sum(axis=1) / p.shape[1]
 
 
 def _debiased(p: FloatArray, y: FloatArray, place: Any, bins: int) -> FloatArray:
     import numpy as np
 
-    count, confidence, right = _sums(p, y, place, bins)
+    count, confidence, right = calibration.bin_sums(p, y, place, bins)
     safe = np.maximum(count, 1.0)
     accuracy = right / safe
     gap2 = (confidence / safe - accuracy) ** 2
     noise = np.where(count > 1, accuracy * (1.0 - accuracy) / np.maximum(count - 1.0, 1.0), gap2)
     return np.sqrt(np.maximum(0.0, (count * (gap2 - noise)).sum(axis=1) / p.shape[1]))
-
-
-def _bins(p: FloatArray, y: FloatArray, place: Any, edges: FloatArray, level: float) -> tuple[CalibrationBin, ...]:
-    found: list[CalibrationBin] = []
-    for index in range(len(edges) - 1):
-        inside = place == index
-        n, right = int(inside.sum()), int(y[inside].sum())
-        if n:
-            interval = wilson(right, n, level=level)
-            confidence = float(p[inside].mean())
-            found.append(
-                CalibrationBin(float(edges[index]), float(edges[index + 1]), n, confidence, right / n, interval)
-            )
-    return tuple(found)

@@ -66,7 +66,7 @@ def detectable_difference(result: TestResult, *, power: float = 0.8) -> Planned:
     return msgspec.structs.replace(found, method=found.method + note)
 
 
-_T_TESTS = ("one_sample_ttest", "paired_ttest", "student", "welch", "clustered_ttest")
+_T_TESTS = ("one_sample_ttest", "paired_ttest", "student", "welch", "clustered_ttest", "crossed_ttest")
 
 
 def _of_pairs(result: TestResult, power: float, alpha: float) -> Planned:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from crucible.errors import StatsError
+from crucible.stats.parameters import check_fields
 from crucible.stats.planning.design import Alternative, PowerDesign, check_positive, treated
 from crucible.stats.planning.enumeration import fewest_and_most
 from crucible.stats.planning.tails import t_power, tost_power
@@ -43,6 +44,7 @@ class Margin(PowerDesign, frozen=True, kw_only=True):
     discordant: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive(margin=self.margin, sd=self.sd, ratio=self.ratio)
         if self.pairing not in ("paired", "independent"):
             raise StatsError(f'pairing must be "paired" or "independent", got {self.pairing!r}')

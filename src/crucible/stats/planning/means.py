@@ -6,6 +6,7 @@ import math
 from typing import ClassVar, Literal
 
 from crucible.errors import StatsError
+from crucible.stats.parameters import check_fields
 from crucible.stats.planning.design import Alternative, PowerDesign, check_positive, treated
 from crucible.stats.planning.tails import f_power, t_power
 
@@ -26,6 +27,7 @@ class OneSample(PowerDesign, frozen=True, kw_only=True):
     sd: float = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive(sd=self.sd)
 
     def power_at(self, n: float, effect: float, alpha: float, alternative: Alternative) -> float:
@@ -100,6 +102,7 @@ class Independent(PowerDesign, frozen=True, kw_only=True):
     ratio: float = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive(sd=self.sd, ratio=self.ratio)
 
     def power_at(self, n: float, effect: float, alpha: float, alternative: Alternative) -> float:
@@ -146,6 +149,7 @@ class Welch(PowerDesign, frozen=True, kw_only=True):
     ratio: float = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_positive(baseline_sd=self.baseline_sd, treatment_sd=self.treatment_sd, ratio=self.ratio)
 
     def power_at(self, n: float, effect: float, alpha: float, alternative: Alternative) -> float:
@@ -197,6 +201,7 @@ class Anova(PowerDesign, frozen=True, kw_only=True):
     measure: Literal["f", "eta_squared"] = "f"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.groups < 2:
             raise StatsError(f"groups must be at least 2, got {self.groups!r}")
         if self.measure not in ("f", "eta_squared"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from crucible.errors import StatsError
+from crucible.stats.parameters import check_fields
 from crucible.stats.planning.design import Alternative, PowerDesign
 from crucible.stats.planning.enumeration import binomial_window
 
@@ -33,6 +34,7 @@ class McNemar(PowerDesign, frozen=True, kw_only=True):
     baseline_only: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if (self.discordant is None) == (self.baseline_only is None):
             raise StatsError(
                 "name either discordant (the share of pairs in which exactly one is right) or baseline_only (the share "

@@ -9,7 +9,7 @@ import msgspec
 
 from crucible.ir import Interval
 from crucible.stats.plain_data import plain
-from crucible.stats.wording import decimals_for, show_number, show_percent
+from crucible.stats.wording import decimals_for, show_number, show_percent, show_power
 
 __all__ = ["Planned", "Solved"]
 
@@ -62,7 +62,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     def wording(self) -> str:
         """The answer in one sentence."""
         size, test = self._counted(), f"{self._side()}, alpha = {self.alpha:.4g}"
-        target, reached = (show_percent(round(share, 4)) for share in (self.target or 0.0, self.power))
+        target = show_percent(round(self.target or 0.0, 4))
+        reached = show_power(self.power) if self.interval is None else show_percent(round(self.power, 4))
         if self.solved == "n":
             return f"{size} are needed to {self._aim()} with {target} power ({test}); they have {reached}."
         if self.solved == "effect":

@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from crucible.errors import StatsError
+from crucible.stats.parameters import check_fields
 from crucible.stats.planning.design import Alternative, PowerDesign, check_positive, treated
 from crucible.stats.planning.enumeration import binomial_window, two_sided_rejects
 from crucible.stats.planning.fisher import fisher_power
@@ -30,6 +31,7 @@ class _Share(PowerDesign, frozen=True, kw_only=True):
     by: Literal["enumeration", "normal"] = "enumeration"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0.0 < self.baseline < 1.0:
             raise StatsError(f"baseline must be a share between 0 and 1, got {self.baseline!r}")
         if self.by not in ("enumeration", "normal"):

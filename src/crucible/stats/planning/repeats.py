@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from crucible.errors import StatsError, TooFewSamples
 from crucible.stats.extra import needs_stats
+from crucible.stats.parameters import check_fields
 from crucible.stats.planning.design import Alternative, PowerDesign
 from crucible.stats.planning.tails import t_power
 from crucible.stats.sample import one_column
@@ -39,6 +40,7 @@ class Repeats(PowerDesign, frozen=True, kw_only=True):
     repeats: float = 1
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("between_variance", "within_variance"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0.0):

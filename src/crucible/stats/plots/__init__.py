@@ -8,12 +8,11 @@ from crucible.stats.plots.calibration import calibration
 from crucible.stats.plots.distribution import ecdf
 from crucible.stats.plots.forest import forest
 from crucible.stats.plots.paired import paired_differences
-from crucible.stats.plots.reliability import Reliability, ReliabilityBin, reliability
+from crucible.stats.plots.reliability import Reliability, reliability
 from crucible.stats.plots.saving import save
 
 __all__ = [
     "Reliability",
-    "ReliabilityBin",
     "calibration",
     "ecdf",
     "forest",

@@ -90,7 +90,7 @@ def _draw_row(axes: Axes, row: int, one: TestResult) -> None:
 def _numbers(one: TestResult) -> str:
     interval = one.interval
     span = {"low": interval.low, "high": interval.high, "level": interval.level}
-    p = show_probability(one.p if one.p_adjusted is None else one.p_adjusted, one.alpha)
+    p = show_probability(one.decisive_p, one.alpha)
     return f"{show_estimate(one.difference, span)}   p {'' if p.startswith('<') else '= '}{p}"
 
 

@@ -6,38 +6,24 @@ from typing import Any
 
 import msgspec
 
-from crucible.errors import StatsError, TooFewSamples
-from crucible.ir import Interval
+from crucible.errors import StatsError
+from crucible.stats.calibration import (
+    CalibrationBin,
+    brier_score,
+    calibration_bins,
+    forecasts,
+    mean_gap,
+    places_of,
+    widths,
+)
 from crucible.stats.extra import needs_stats
 from crucible.stats.plain_data import plain
-from crucible.stats.proportion import wilson
 from crucible.stats.rendering.notebook import shown_in_notebooks
-from crucible.stats.sample import Scores, check_rates, is_binary, one_column
+from crucible.stats.sample import Scores, check_rates
+from crucible.stats.whole_number import whole
 from crucible.stats.wording import show_percent
 
-__all__ = ["Reliability", "ReliabilityBin", "reliability"]
-
-
-class ReliabilityBin(msgspec.Struct, frozen=True):
-    """Answers of about one confidence.
-
-    Args:
-        low: Lowest confidence of the bin.
-        high: Highest; it belongs to the next bin, except 1.
-        n: Answers in it.
-        right: How many of them are right.
-        confidence: Mean confidence of these.
-        accuracy: Share that is right.
-        interval: Of the share, Wilson's.
-    """
-
-    low: float
-    high: float
-    n: int
-    right: int
-    confidence: float
-    accuracy: float
-    interval: Interval
+__all__ = ["Reliability", "reliability"]
 
 
 @shown_in_notebooks
@@ -57,7 +43,7 @@ class Reliability(msgspec.Struct, frozen=True):
     ece: float
     brier: float
     n: int
-    bins: tuple[ReliabilityBin, ...]
+    bins: tuple[CalibrationBin, ...]
     planned: int
     label: str = "model"
 
@@ -99,29 +85,12 @@ def reliability(
         Expected calibration error: Naeini, Cooper & Hauskrecht (2015), AAAI; Guo et al. (2017), ICML. Brier (1950),
         Monthly Weather Review 78(1):1-3.
     """
-    import numpy as np
-
     check_rates(0.5, level)
+    bins = whole(bins, "bins")
     if bins < 1:
         raise StatsError(f"calibration needs at least 1 bin, got {bins}")
-    p, hit = one_column(confidences), one_column(right)  # (n,) each
-    if not len(p):
-        raise TooFewSamples("no answers: calibration has nothing to stand on")
-    if len(p) != len(hit):
-        raise StatsError(f"{len(p)} confidences and {len(hit)} outcomes: each answer needs one of both")
-    if p.min() < 0.0 or p.max() > 1.0:
-        raise StatsError(f"a confidence lies between 0 and 1, got {p.min():g} to {p.max():g}")
-    if not is_binary(hit):
-        raise StatsError("an answer is right (1) or wrong (0); a score in between has no calibration of this kind")
-    places = np.minimum((p * bins).astype(int), bins - 1)  # (n,)
-    found = [
-        _bin(place / bins, (place + 1) / bins, p[places == place], hit[places == place], level)
-        for place in np.unique(places).tolist()
-    ]
-    gap = sum(one.n * abs(one.confidence - one.accuracy) for one in found) / len(p)
-    return Reliability(float(gap), float(((p - hit) ** 2).mean()), len(p), tuple(found), bins, label)
-
-
-def _bin(low: float, high: float, p: Any, hit: Any, level: float) -> ReliabilityBin:
-    n, right = len(p), int(hit.sum())
-    return ReliabilityBin(low, high, n, right, float(p.mean()), right / n, wilson(right, n, level=level))
+    p, hit = forecasts(confidences, right)  # (n,) each
+    edges = widths(bins)
+    places = places_of(p, edges)
+    gap = float(mean_gap(p[None], hit[None], places[None], bins)[0])
+    return Reliability(gap, brier_score(p, hit)[0], len(p), calibration_bins(p, hit, places, edges, level), bins, label)

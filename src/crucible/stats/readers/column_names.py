@@ -57,13 +57,16 @@ def columns_for(path: str, names: Sequence[str], asked: Asked) -> Columns:
         StatsError: There is no column of a name that the caller gave, or two could be the items' ids.
     """
     found: dict[str, str] = {}
+    named = {getattr(asked, role) for role in NAMES}  # what the caller says a column is for, it is for nothing else
     for role, known in NAMES.items():
         told: str = getattr(asked, role)
         if told and told not in names:
             raise StatsError(
                 f'{path}: no column "{told}"{did_you_mean(told, names)} for --{role}; it has: {", ".join(names)}'
             )
-        found[role] = told or next((name for word in known for name in names if name.strip().lower() == word), "")
+        found[role] = told or next(
+            (name for word in known for name in names if name.strip().lower() == word and name not in named), ""
+        )
     return Columns(**found)
 
 

@@ -1,7 +1,7 @@
 """Logs of Inspect AI: `.eval`, a zip file of JSON members, and `.json`; only scores are kept of what is read.
 
 A log's own summaries of its samples are read where they are complete, since a sample with its transcript can be a
-thousand times as large.
+thousand times as large. They leave out why a sample has no score; where Crucible wrote that down, the sample is read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import mmap
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ __all__ = ["read_inspect_json", "read_inspect_zip"]
 
 T = TypeVar("T")
 _SAMPLE = re.compile(r"samples/.+\.json")
+_CRUCIBLE = "crucible-ml"  # among the packages of a log that `crucible.data.evallog` wrote
 
 
 class _Dataset(msgspec.Struct, frozen=True):
@@ -39,11 +40,17 @@ class _Config(msgspec.Struct, frozen=True):
     epochs_reducer: list[str] | None = None
 
 
+class _Scorer(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
 class _Eval(msgspec.Struct, frozen=True):
     task: str = ""
     model: str = ""
     dataset: _Dataset = _Dataset()
     config: _Config = _Config()
+    packages: dict[str, Any] | None = None
+    scorers: list[_Scorer] | None = None
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -98,10 +105,25 @@ def _members(members: ZipMembers, header: _Header) -> Iterator[Sample]:
     if "summaries.json" in members.names and not header.invalidated:
         summaries = _decoded(members.read("summaries.json"), list[Sample], f"{members.path}: 'summaries.json'")
         if len(summaries) == len(names):
-            yield from summaries
+            yield from (_whole(members, one) if _hides_reasons(header, one) else one for one in summaries)
             return
     for name in names:
-        yield _decoded(members.read(name), Sample, f"{members.path}: {name!r}")
+        yield _member(members, name)
+
+
+def _hides_reasons(header: _Header, summary: Sample) -> bool:
+    """Return whether the sample of a summary says why it lacks a score: only Crucible writes that down."""
+    scorers = {scorer.name for scorer in header.eval.scorers or ()}
+    return _CRUCIBLE in (header.eval.packages or {}) and not scorers <= (summary.scores or {}).keys()
+
+
+def _whole(members: ZipMembers, summary: Sample) -> Sample:
+    name = f"samples/{summary.id}_epoch_{summary.epoch}.json"
+    return _member(members, name) if name in members.names else summary
+
+
+def _member(members: ZipMembers, name: str) -> Sample:
+    return _decoded(members.read(name), Sample, f"{members.path}: {name!r}")
 
 
 def _decoded(text: bytes | memoryview, kind: type[T], place: str) -> T:

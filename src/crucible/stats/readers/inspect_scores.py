@@ -8,10 +8,13 @@ from typing import Any, cast
 
 import msgspec
 
-from crucible.ir import Failed, Outcome, Scored, Skipped
+from crucible.ir import Failed, Outcome, Scored, Skipped, outcome_from_dict
 from crucible.stats.readers.measured import Measured, fingerprint
 
-__all__ = ["Sample", "measured_sample", "reason_without"]
+__all__ = ["OUTCOMES_KEY", "Sample", "measured_sample", "reason_without"]
+
+OUTCOMES_KEY = "crucible:outcomes"
+"""In the metadata of a sample that Crucible wrote: the outcomes that are no scores, as `crucible.ir` writes them."""
 
 _LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 _WORDS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
@@ -40,7 +43,7 @@ def measured_sample(sample: Sample, *, cluster: str, prompt: str) -> Measured:
 
     A score is `C` 1, `P` 0.5, `I` and `N` 0, a number, or a truth value, as Inspect counts them; a dictionary or list
     of scores gives one for each of its keys, such as `grade.style`. What has no such value failed. A sample that
-    somebody took back is skipped.
+    somebody took back is skipped. What Crucible itself wrote failed or was skipped as its metadata says.
 
     Args:
         sample: As it stands in the log.
@@ -76,10 +79,21 @@ def _outcomes(sample: Sample) -> Iterator[tuple[str, Outcome]]:
         fields = cast("Mapping[str, Any]", score) if isinstance(score, Mapping) else {"value": score}
         for metric, value in _flat(name, fields.get("value")):
             yield metric, _taken_back(sample) if taken_back else _outcome(value, fields.get("reason"))
+    noted = (sample.metadata or {}).get(OUTCOMES_KEY)
+    for name, told in cast("Mapping[str, Any]", noted).items() if isinstance(noted, Mapping) else ():
+        if name not in (sample.scores or {}) and isinstance(outcome := _noted(told), Failed | Skipped):
+            yield name, _taken_back(sample) if taken_back else outcome
 
 
 def _taken_back(sample: Sample) -> Outcome:
     return Skipped(f"invalidated: {_message(sample.invalidation)}")
+
+
+def _noted(told: Any) -> Outcome | None:
+    try:
+        return outcome_from_dict(told)
+    except msgspec.ValidationError:  # somebody else's metadata of that name
+        return None
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:

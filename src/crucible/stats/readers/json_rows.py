@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from crucible.errors import StatsError, StoreError
-from crucible.stats.readers.lines import json_value, objects_of
+from crucible.stats.readers.lines import decode_line, json_value, lines_of
 from crucible.stats.readers.table import Row, Table
+from crucible.stats.readers.twice import name_twice
 
 __all__ = ["json_document", "json_table", "jsonl_table"]
 
@@ -22,8 +22,17 @@ def jsonl_table(path: Path) -> Table:
 
     Raises:
         StoreError: The file cannot be read or a line is no JSON object; with file and line.
+        StatsError: A name comes twice in an object; with file and line.
     """
-    return Table(path, "jsonl", ((number, _flat(row)) for number, row in objects_of(path)))
+    return Table(path, "jsonl", _of_lines(path))
+
+
+def _of_lines(path: Path) -> Iterator[Row]:
+    for number, line in lines_of(path):
+        row = decode_line(path, number, line)
+        if (name := name_twice(line, row)) is not None:
+            raise StatsError(f"{path}:{number}: {_twice(name)}")
+        yield number, _flat(row)
 
 
 def json_document(path: Path) -> Any:
@@ -31,7 +40,7 @@ def json_document(path: Path) -> Any:
 
     Raises:
         StoreError: It cannot be read, is no JSON, or is larger than `LARGEST_BYTES`.
-        StatsError: It is an object in which a name comes twice.
+        StatsError: A name comes twice in one of its objects.
     """
     try:
         size = path.stat().st_size
@@ -45,23 +54,13 @@ def json_document(path: Path) -> Any:
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"cannot read {path}: {error.strerror or error}") from error
-    if text.lstrip().startswith(b"{"):
-        _refuse_twice(path, text)
+    if (name := name_twice(text, value)) is not None:
+        raise StatsError(f"{path}: {_twice(name)}")
     return value
 
 
-def _refuse_twice(path: Path, text: bytes) -> None:
-    """Check that no name comes twice in an object, of which a reader of JSON keeps the last and says nothing."""
-
-    def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for i, name in enumerate(names) if name in names[:i])
-            raise StatsError(f'{path}: "{twice}" comes twice: give each item one score, or one row each to its repeats')
-        return found
-
-    json.loads(text, object_pairs_hook=checked)
+def _twice(name: str) -> str:
+    return f'"{name}" comes twice in one object: give each item one score, or one row each to its repeats'
 
 
 def json_table(path: Path, value: Any) -> Table:

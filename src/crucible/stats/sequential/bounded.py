@@ -27,7 +27,8 @@ class BoundedSequence(ConfidenceSequence):
     true, the probability that this ever happens is at most alpha (Ville's inequality).
 
     Args:
-        null: Mean that `p` and `stop` speak of.
+        null: Mean that `p` and `stop` speak of. None: 0 where the bounds lie on both sides of it, as those of
+            differences do; otherwise halfway between them.
         alpha: Probability of ever being wrong.
         low: Lowest score that can be.
         high: Highest score that can be. For differences of two scores from 0 to 1: low -1, high 1.
@@ -40,9 +41,11 @@ class BoundedSequence(ConfidenceSequence):
     kind: ClassVar[str] = "bounded"
 
     @needs_stats
-    def __init__(self, *, null: float = 0.5, alpha: float = 0.05, low: float = 0.0, high: float = 1.0) -> None:
+    def __init__(self, *, null: float | None = None, alpha: float = 0.05, low: float = 0.0, high: float = 1.0) -> None:
         import numpy as np
 
+        if null is None:
+            null = 0.0 if low < 0.0 < high else (low + high) / 2.0
         super().__init__(null=null, alpha=alpha)
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise StatsError(f"the bounds must be finite with low < high, got {low!r} and {high!r}")

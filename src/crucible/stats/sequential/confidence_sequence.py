@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 from crucible.errors import StatsError
 from crucible.ir import Interval
+from crucible.stats.parameters import check_number, takes_numbers
 from crucible.stats.wording import decimals_for, show_number, show_p, show_percent
 
 __all__ = ["ConfidenceSequence"]
@@ -34,6 +35,7 @@ class ConfidenceSequence(ABC):
         super().__init_subclass__()
         ConfidenceSequence.kinds[cls.kind] = cls
 
+    @takes_numbers
     def __init__(self, *, null: float, alpha: float) -> None:
         if not 0.0 < alpha < 1.0:
             raise StatsError(f"alpha must lie between 0 and 1, got {alpha!r}")
@@ -99,6 +101,8 @@ class ConfidenceSequence(ABC):
             raise StatsError(
                 f"add takes one score, or the baseline's and the treatment's of one pair; got {len(scores)}"
             )
+        for score in scores:
+            check_number(score, f"score {self.n + 1}")
         value = float(scores[0] if len(scores) == 1 else scores[1] - scores[0])
         if not math.isfinite(value):
             raise StatsError(f"score {self.n + 1} is {value}: drop the item, or give it a score, before adding")

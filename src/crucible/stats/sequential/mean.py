@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from crucible.errors import StatsError
+from crucible.stats.parameters import takes_numbers
 from crucible.stats.sequential.confidence_sequence import ConfidenceSequence
 
 __all__ = ["MeanSequence"]
@@ -36,6 +37,7 @@ class MeanSequence(ConfidenceSequence):
 
     kind: ClassVar[str] = "mean"
 
+    @takes_numbers
     def __init__(self, *, null: float = 0.0, alpha: float = 0.05, tuned_for: int = 500) -> None:
         super().__init__(null=null, alpha=alpha)
         if tuned_for < 1:

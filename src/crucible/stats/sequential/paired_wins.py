@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 from crucible.errors import StatsError
 from crucible.ir import Interval
+from crucible.stats.parameters import takes_numbers
 from crucible.stats.sequential.confidence_sequence import ConfidenceSequence
 
 __all__ = ["PairedWins"]
@@ -33,6 +34,7 @@ class PairedWins(ConfidenceSequence):
     kind: ClassVar[str] = "paired_wins"
     unit: ClassVar[str] = "pairs"
 
+    @takes_numbers
     def __init__(self, *, alpha: float = 0.05, concentration: float = 1.0) -> None:
         super().__init__(null=0.5, alpha=alpha)
         if not (math.isfinite(concentration) and concentration > 0.0):

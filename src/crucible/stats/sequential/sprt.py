@@ -14,6 +14,7 @@ import msgspec
 
 from crucible.errors import StatsError
 from crucible.stats.extra import needs_stats
+from crucible.stats.parameters import takes_numbers
 
 __all__ = ["Sprt", "SprtDecision", "SprtOutlook"]
 
@@ -59,6 +60,7 @@ class Sprt:
         Wald (1945), "Sequential tests of statistical hypotheses", Annals of Mathematical Statistics 16(2):117-186.
     """
 
+    @takes_numbers
     def __init__(
         self,
         *,

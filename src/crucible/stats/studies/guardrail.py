@@ -14,6 +14,7 @@ import msgspec
 from crucible.errors import StatsError
 from crucible.stats.equivalence import non_inferiority
 from crucible.stats.extra import needs_stats
+from crucible.stats.parameters import check_fields
 from crucible.stats.plain_data import plain
 from crucible.stats.proportion import clopper_pearson
 from crucible.stats.result import TestResult
@@ -23,7 +24,7 @@ from crucible.stats.wording import decimals_for, show_number, show_p, show_perce
 __all__ = ["Guardrail", "GuardrailResult", "non_inferiority_p"]
 
 _BY_SHARES = {"mcnemar": "tango", "fisher": "newcombe"}
-_BY_T = ("clustered_ttest", "paired_ttest", "student", "welch")
+_BY_T = ("clustered_ttest", "crossed_ttest", "paired_ttest", "student", "welch")
 
 
 class Guardrail(msgspec.Struct, frozen=True):
@@ -41,6 +42,7 @@ class Guardrail(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse a margin that is none."""
+        check_fields(self)
         if not (math.isfinite(self.margin) and self.margin > 0.0):
             raise StatsError(f'the margin of "{self.metric}" must be a number above 0, got {self.margin!r}')
 
