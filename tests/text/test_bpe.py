@@ -55,3 +55,15 @@ def test_impossible_requests_are_refused(texts: list[str], size: int, says: str)
     """A vocabulary below the bytes, or no text, is a DataError."""
     with pytest.raises(DataError, match=says):
         train_byte_bpe(texts, size)
+
+
+def test_special_tokens_of_a_chat_format_are_single_tokens() -> None:
+    """They get the ids from 2 on; twice the same, or an empty one, is refused; the template is kept."""
+    tokenizer = train_byte_bpe(["x"], 260, special_tokens=["<|im_start|>", "<|im_end|>"], chat_template="hello")
+    assert tokenizer.encode("<|im_start|>a<|im_end|>")[::2] == [2, 3]
+    assert tokenizer.chat_templates["default"].text == "hello"
+    for bad in (["<|end|>"], ["a", "a"], [""]):
+        with pytest.raises(DataError, match="must be different and not empty"):
+            train_byte_bpe(["x"], 300, special_tokens=bad)
+    with pytest.raises(DataError, match="at least 259 tokens"):
+        train_byte_bpe(["x"], 258, special_tokens=["a"])

@@ -12,8 +12,8 @@ import tokenizers
 from transformers import AutoTokenizer
 
 from crucible.errors import DataError
-from crucible.text import Tokenizer, load_tokenizer, train_byte_bpe
-from crucible.text.tokenizer import HubTokenizer
+from crucible.text import ChatTokenizer, Tokenizer, load_tokenizer, train_byte_bpe
+from crucible.text.hub_tokenizer import HubTokenizer
 
 TEXTS = [f"ticket {i}: the printer is broken, please help" for i in range(40)]
 
@@ -140,3 +140,27 @@ def test_the_room_imports_no_heavy_package() -> None:
         "assert 'tokenizers' not in sys.modules; train_byte_bpe(['a b'], 258); assert not heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_both_kinds_of_tokenizer_tell_what_chats_need(tmp_path: Path) -> None:
+    """Special tokens, the tokens that are named, ids by text and the template, alike through either library."""
+    made = train_byte_bpe(TEXTS, 300, special_tokens=["<|im_end|>"], chat_template="hello")
+    hub = HubTokenizer(AutoTokenizer.from_pretrained(str(made.save(tmp_path))))
+    for tokenizer in (made, hub, load_tokenizer(tmp_path)):
+        assert isinstance(tokenizer, ChatTokenizer)
+        assert tokenizer.special_tokens == {"<|pad|>": 0, "<|end|>": 1, "<|im_end|>": 2}
+        assert tokenizer.named_tokens == {"eos_token": "<|end|>", "pad_token": "<|pad|>"}
+        assert (tokenizer.token_id("<|im_end|>"), tokenizer.token_id("<|no|>")) == (2, None)
+        assert {name: each.text for name, each in tokenizer.chat_templates.items()} == {"default": "hello"}
+
+
+def test_special_tokens_of_an_older_folder_are_read(folder: Path, tmp_path: Path) -> None:
+    """Where `tokenizer_config.json` names no end token, `special_tokens_map.json` does, as in transformers."""
+    (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
+    named = {"eos_token": {"content": "<|end|>", "lstrip": False}, "pad_token": "<|pad|>"}
+    (tmp_path / "special_tokens_map.json").write_text(json.dumps(named), encoding="utf-8")
+    opened = load_tokenizer(tmp_path)
+    assert (opened.eos_id, opened.pad_id) == (1, 0)
+    (tmp_path / "special_tokens_map.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(DataError, match=r"special_tokens_map\.json is list, expected an object"):
+        load_tokenizer(tmp_path)

@@ -15,15 +15,17 @@ __all__ = ["Rendered", "completion_datum"]
 
 
 class Rendered(msgspec.Struct, frozen=True):
-    """A datum, and whether its prompt had to be shortened to fit.
+    """A datum, and whether what precedes the answer had to be shortened to fit.
 
     Attributes:
         datum: The example, ready for `Session.forward_backward`.
-        truncated: Tokens were cut from the left of the prompt.
+        truncated: Something was cut: tokens from the left of the prompt, or messages of a conversation.
+        dropped_messages: Messages of a conversation that were left out whole.
     """
 
     datum: Datum
     truncated: bool
+    dropped_messages: int = 0
 
 
 def completion_datum(

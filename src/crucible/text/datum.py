@@ -4,6 +4,8 @@ The records follow Tinker: the caller shifts the targets, one target and one wei
 and weights may be negative. They are msgspec structs because a loop makes thousands of them.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from crucible.errors import DataError
@@ -31,14 +33,17 @@ class Datum(msgspec.Struct, frozen=True):
         model_input: The T input tokens, T at least 1.
         target_tokens: The T tokens to predict, already shifted by the caller.
         weights: T finite factors of each position's loss; 0 leaves a position out, negative ones are allowed.
+        loss_inputs: What else the loss reads of each position, by name, T numbers each: `reference_logprobs` of
+            `kl_divergence`, say. The loss says which names it needs.
 
     Raises:
-        DataError: The three lengths differ, or there is no token at all.
+        DataError: The lengths differ, a loss input is called `weights`, or there is no token at all.
     """
 
     model_input: ModelInput
     target_tokens: tuple[int, ...]
     weights: tuple[float, ...]
+    loss_inputs: Mapping[str, tuple[float, ...]] = {}
 
     def __post_init__(self) -> None:
         n_input, n_target, n_weight = len(self.model_input), len(self.target_tokens), len(self.weights)
@@ -49,6 +54,14 @@ class Datum(msgspec.Struct, frozen=True):
             )
         if n_input == 0:
             raise DataError("a datum needs at least one input token, got none")
+        for name, values in self.loss_inputs.items():
+            if name == "weights":
+                raise DataError("loss_inputs holds 'weights', which has a field of its own: Datum.weights")
+            if len(values) != n_target:
+                raise DataError(
+                    f"a datum needs one value of loss_inputs[{name!r}] for each of its {n_target} target_tokens, "
+                    f"got {len(values)}"
+                )
 
     def __len__(self) -> int:
         return len(self.target_tokens)

@@ -5,12 +5,16 @@ transformers' `AutoTokenizer`, which takes seconds to import. Code in a tokenize
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
 from crucible.errors import DataError, require
+from crucible.text.hub_tokenizer import HubTokenizer
+from crucible.text.template import ChatTemplate, read_templates
+from crucible.text.template.files import templates_of, write_templates
 
-__all__ = ["FastTokenizer", "HubTokenizer", "Tokenizer", "load_tokenizer"]
+__all__ = ["ChatTokenizer", "FastTokenizer", "Tokenizer", "load_tokenizer"]
 
 
 @runtime_checkable
@@ -46,20 +50,49 @@ class Tokenizer(Protocol):
         ...
 
 
+@runtime_checkable
+class ChatTokenizer(Tokenizer, Protocol):
+    """What chats need beside: which tokens are special, and the tokenizer's own chat template."""
+
+    @property
+    def special_tokens(self) -> Mapping[str, int]:
+        """Id of each special token by its text; no text of people may become one of them."""
+        ...
+
+    @property
+    def named_tokens(self) -> Mapping[str, str]:
+        """Text of each token that the configuration names, such as `bos_token`, for the template."""
+        ...
+
+    @property
+    def chat_templates(self) -> Mapping[str, ChatTemplate]:
+        """Chat templates by name; `default` is the usual one, empty if there is none."""
+        ...
+
+    def token_id(self, token: str) -> int | None:
+        """Return the id of the single token `token`, None if there is none."""
+        ...
+
+
 class FastTokenizer:
     """A tokenizer of the `tokenizers` library, with the names of its special tokens.
 
     Args:
         core: The `tokenizers.Tokenizer`.
         config: The contents of `tokenizer_config.json`: `eos_token`, and if there are any `pad_token`, `bos_token`.
+        templates: Its chat templates by name; if None, those in `config`.
 
     Raises:
-        DataError: No end token is named, or a named special token is not in the vocabulary.
+        DataError: No end token is named, a named special token is not in the vocabulary, or `chat_template` is no text.
     """
 
-    def __init__(self, core: Any, config: dict[str, Any]) -> None:
+    def __init__(self, core: Any, config: dict[str, Any], templates: Mapping[str, ChatTemplate] | None = None) -> None:
         self._core = core
         self._config = config
+        self._specials: tuple[int, dict[str, int]] | None = None
+        self._templates = (
+            templates_of(config.get("chat_template"), "its configuration") if templates is None else templates
+        )
         eos_id = self._special("eos_token")
         if eos_id is None:
             raise DataError(
@@ -73,11 +106,10 @@ class FastTokenizer:
         self._bos_id = bos_id if bos_id is not None and first[0] == bos_id else None
 
     def _special(self, name: str) -> int | None:
-        value = self._config.get(name)
-        token = cast("dict[str, Any]", value).get("content") if isinstance(value, dict) else value
+        token = _token_text(self._config.get(name))
         if token is None:
             return None
-        token_id: int | None = self._core.token_to_id(token)
+        token_id = self.token_id(token)
         if token_id is None:
             raise DataError(f"the tokenizer's {name} {token!r} is not in its vocabulary")
         return token_id
@@ -116,67 +148,50 @@ class FastTokenizer:
         text: str = self._core.decode(ids, skip_special_tokens=True)
         return text
 
+    @property
+    def special_tokens(self) -> Mapping[str, int]:
+        """Id of each special token by its text."""
+        size = self.vocab_size
+        if self._specials is None or self._specials[0] != size:  # tokens may be added, never taken away
+            added: dict[int, Any] = self._core.get_added_tokens_decoder()
+            self._specials = size, {token.content: token_id for token_id, token in added.items() if token.special}
+        return self._specials[1]
+
+    @property
+    def named_tokens(self) -> Mapping[str, str]:
+        """Text of each token that the configuration names."""
+        texts = {name: _token_text(value) for name, value in self._config.items() if name.endswith("_token")}
+        return {name: text for name, text in texts.items() if text is not None}
+
+    @property
+    def chat_templates(self) -> Mapping[str, ChatTemplate]:
+        """Chat templates by name."""
+        return self._templates
+
+    def token_id(self, token: str) -> int | None:
+        """Return the id of the single token `token`, None if there is none."""
+        token_id: int | None = self._core.token_to_id(token)
+        return token_id
+
     def save(self, path: str | Path) -> Path:
-        """Write `tokenizer.json` and `tokenizer_config.json` into the folder `path` and return it.
+        """Write `tokenizer.json`, `tokenizer_config.json` and the chat templates into the folder `path` and return it.
 
         transformers' `AutoTokenizer.from_pretrained(path)` opens it.
         """
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "tokenizer.json").write_text(self._core.to_str(pretty=True), encoding="utf-8")
-        config = json.dumps(self._config, indent=2, sort_keys=True, ensure_ascii=False)
+        own = {name: value for name, value in self._config.items() if name != "chat_template"}  # in files of their own
+        config = json.dumps(own, indent=2, sort_keys=True, ensure_ascii=False)
         (folder / "tokenizer_config.json").write_text(config + "\n", encoding="utf-8")
+        write_templates(folder, self._templates)
         return folder
 
 
-class HubTokenizer:
-    """A transformers tokenizer behind the protocol, for folders that have no `tokenizer.json`.
-
-    Args:
-        inner: A `PreTrainedTokenizerBase`.
-
-    Raises:
-        DataError: It names no end token.
-    """
-
-    def __init__(self, inner: Any) -> None:
-        if inner.eos_token_id is None:
-            raise DataError(
-                "the tokenizer names no eos_token, so an answer would never end; add it to tokenizer_config.json"
-            )
-        self._inner = inner
-        self._eos_id = int(inner.eos_token_id)
-        self._pad_id = self._eos_id if inner.pad_token_id is None else int(inner.pad_token_id)
-        first: list[int] = inner.encode("a", add_special_tokens=True)
-        self._bos_id = inner.bos_token_id if first[0] == inner.bos_token_id else None
-
-    @property
-    def bos_id(self) -> int | None:
-        """Token put before every text, or None."""
-        return self._bos_id
-
-    @property
-    def eos_id(self) -> int:
-        """Token that ends an answer."""
-        return self._eos_id
-
-    @property
-    def pad_id(self) -> int:
-        """Token that fills a ragged batch (the end token where no other is named)."""
-        return self._pad_id
-
-    @property
-    def vocab_size(self) -> int:
-        """Count of token ids, special tokens included."""
-        return len(self._inner)
-
-    def encode(self, text: str) -> list[int]:
-        """Return the tokens of `text` with no special token added."""
-        return list(self._inner.encode(text, add_special_tokens=False))
-
-    def decode(self, ids: list[int]) -> str:
-        """Return the text of `ids`, special tokens left out."""
-        return str(self._inner.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+def _token_text(value: Any) -> str | None:
+    """Return the text of a token in a configuration: a text, or a mapping with `content`."""
+    text = cast("dict[str, Any]", value).get("content") if isinstance(value, dict) else value
+    return text if isinstance(text, str) else None
 
 
 def load_tokenizer(path: str | Path) -> Tokenizer:
@@ -202,14 +217,22 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
         raise DataError(f"cannot read the tokenizer {file}: {error}") from error
     core.no_truncation()  # some files carry the settings of their last use
     core.no_padding()
-    config_file = folder / "tokenizer_config.json"
-    config: dict[str, Any] = {}
-    if config_file.is_file():
-        try:
-            config = json.loads(config_file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise DataError(f"cannot read the tokenizer's configuration {config_file}: {error}") from error
-    return FastTokenizer(core, config)
+    config = _read_config(folder / "tokenizer_config.json")
+    if config.get("eos_token") is None:  # older folders name their special tokens apart
+        config = {**_read_config(folder / "special_tokens_map.json"), **config}
+    return FastTokenizer(core, config, read_templates(folder, config))
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read the tokenizer's configuration {file}: {error}") from error
+    if not isinstance(found, dict):
+        raise DataError(f"the tokenizer's configuration {file} is {type(found).__name__}, expected an object")
+    return {name: value for name, value in cast("dict[str, Any]", found).items() if value is not None}
 
 
 def _load_through_transformers(folder: Path) -> Tokenizer:
