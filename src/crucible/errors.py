@@ -9,7 +9,7 @@ expected and what to do. Foreign errors are mapped to these at the border of the
     ├── StageError(RuntimeError)       a stage failed: .run_id .stage
     │   └── StageTimeout(TimeoutError)
     ├── BackendError(RuntimeError)     a model could not answer: .backend .attempts .is_retryable
-    │   ├── RateLimited
+    │   ├── RateLimited            .retry_after_s
     │   ├── BackendTimeout
     │   └── BadResponse
     ├── TrainError(RuntimeError)       training cannot go on: .step
@@ -176,7 +176,27 @@ class BackendError(CrucibleError, RuntimeError):
 
 
 class RateLimited(BackendError):
-    """The service asked for fewer requests."""
+    """The service asked for fewer requests.
+
+    Args:
+        message: What failed and what to do.
+        backend: The backend's name.
+        attempts: How often it was tried, at least 1.
+        is_retryable: Whether trying again can help.
+        retry_after_s: Seconds that the service asked to wait; None if it did not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        backend: str = "",
+        attempts: int = 1,
+        is_retryable: bool = True,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, backend=backend, attempts=attempts, is_retryable=is_retryable)
+        self.retry_after_s = retry_after_s
 
 
 class BackendTimeout(BackendError):

@@ -64,7 +64,7 @@ def test_a_wrong_type_does_not_hide_what_is_refused(tmp_path: Path) -> None:
 id: e
 backend: {id: tinkr}
 pipeline: [{name: data_load, timeout_s: soon}, {name: supervised_train, options: {rank: 0}}]
-training_config: {id: t, model_ref: {id: m}, dataset_ref: {name: tickets}, epochs: ten, optimizer: sgd}
+training_config: {id: t, model_ref: {id: m}, dataset_ref: {name: tickets}, epochs: ten, optimizer: sdg}
 reliability: {ensemble: {strategy: majority, models: [a]}}
 """,
     )

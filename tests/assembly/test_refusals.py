@@ -231,13 +231,18 @@ def test_single_types_say_what_nothing_carries_out() -> None:
         "DeploymentConfig is not carried out (scaling, environment development, strategy blue_green)"
     )
     config = ir.new_training_config(
-        "t", {"id": "m", "provider": "gcs"}, "tickets", optimizer="sgd", mixed_precision=True, loss_function={}
+        "t",
+        {"id": "m", "provider": "gcs"},
+        "tickets",
+        optimizer="lion",
+        mixed_precision=True,
+        loss_function={"label_smoothing": 0.1},
     )
     assert [str(each) for each in assembly.refusals_of(config)] == [
         "model_ref.provider: gcs is not carried out: base models are folders, built-in models and repositories of the "
         "Hugging Face Hub",
-        "optimizer: sgd is not carried out: the trainer has Adam and AdamW",
-        "mixed_precision: true is not carried out: the trainer does not do it",
+        "optimizer: lion is not carried out: the trainer has AdamW, Adam, SGD and RMSprop",
+        "loss_function.label_smoothing: is not carried out: the losses look at the targets' own probabilities",
     ]
     assert assembly.refusals_of(ir.FeedbackEvent(id="f", feedback_type="rating")) == []
     assert assembly.refusals_of(ir.Options()) == []

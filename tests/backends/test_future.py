@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 
@@ -115,3 +119,143 @@ def test_a_closed_queue_finishes_and_refuses(queue: RequestQueue) -> None:
     assert done == [1]
     with pytest.raises(BackendError, match="this session is closed"):
         queue.submit("forward", lambda: None)
+
+
+# --- order ---
+
+
+def test_many_threads_submit_in_one_order(queue: RequestQueue) -> None:
+    """Eight threads submit at once: what is carried out comes in the order in which it was submitted."""
+    submitted: list[tuple[int, int]] = []
+    carried_out: list[tuple[int, int]] = []
+    lock, start = threading.Lock(), threading.Barrier(8)
+
+    def submit(thread: int) -> None:
+        start.wait(5)
+        for number in range(25):
+            with lock:  # so that the test knows the order, too
+                submitted.append((thread, number))
+                queue.submit("request", lambda mark=(thread, number): carried_out.append(mark))
+
+    threads = [threading.Thread(target=submit, args=(thread,)) for thread in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    queue.close()
+    assert carried_out == submitted
+    assert len(carried_out) == 200
+
+
+def test_many_tasks_submit_in_one_order_whoever_is_cancelled(queue: RequestQueue) -> None:
+    """Eight tasks wait for their requests, every second one is cancelled meanwhile: all are carried out, in order."""
+    gate, carried_out = threading.Event(), []
+
+    async def ask(task: int) -> list[int]:
+        futures = [queue.submit("request", lambda n=n: (carried_out.append((task, n)), n)[1]) for n in range(5)]
+        return [await future for future in futures]
+
+    async def main() -> list[object]:
+        queue.submit("gate", lambda: gate.wait(5))
+        tasks = [asyncio.create_task(ask(task)) for task in range(8)]
+        await asyncio.sleep(0)
+        for task in tasks[::2]:
+            task.cancel()
+        gate.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    answers = asyncio.run(main())
+    queue.close()
+    assert carried_out == [(task, number) for task in range(8) for number in range(5)]
+    assert answers[1::2] == [[0, 1, 2, 3, 4]] * 4
+    assert all(isinstance(answer, asyncio.CancelledError) for answer in answers[::2])
+
+
+def test_an_event_loop_may_end_before_its_request(queue: RequestQueue, caplog: pytest.LogCaptureFixture) -> None:
+    """A task that was cancelled with its loop leaves nothing behind that complains when the request is done."""
+    gate = threading.Event()
+
+    async def main() -> None:
+        waiter = asyncio.ensure_future(_wait(queue.submit("slow", lambda: gate.wait(5))))
+        await asyncio.sleep(0)
+        waiter.cancel()
+
+    asyncio.run(main())
+    gate.set()
+    queue.close()
+    assert not caplog.records
+
+
+# --- mistakes of a request ---
+
+
+def test_a_request_must_not_wait_for_one_behind_it(queue: RequestQueue) -> None:
+    """That would be forever, so it is an error that says so; waiting for an answer that is there is fine."""
+    before = queue.submit("before", lambda: 1)
+    assert queue.submit("waits", lambda: before.result() + 1).result(5) == 2
+    bad = queue.submit("custom", lambda: queue.submit("forward", lambda: 1).result())
+    with pytest.raises(BackendError, match="forward comes after the request that waits for it"):
+        bad.result(5)
+
+
+def test_a_request_must_not_close_its_own_session(queue: RequestQueue) -> None:
+    """It would wait for itself."""
+    with pytest.raises(BackendError, match="must not close its own session"):
+        queue.submit("custom", queue.close).result(5)
+    queue.close()
+
+
+# --- status ---
+
+
+def test_the_status_is_what_is_being_done(queue: RequestQueue) -> None:
+    """Initializing until it is ready; what the request at work is; ready between; completed when it was closed."""
+    assert queue.status == "initializing"
+    queue.is_ready()
+    assert queue.status == "ready"
+    seen = [queue.submit("a", lambda: queue.status, status=status) for status in ("evaluating", "training")]
+    assert [each.result() for each in seen] == ["evaluating", "training"]
+    assert queue.status == "ready"
+    queue.close()
+    assert queue.status == "completed"
+
+
+def test_the_status_is_failed_from_the_first_failure_on(queue: RequestQueue) -> None:
+    """Closing does not make it a success."""
+    with pytest.raises(ValueError, match="no such thing"):
+        queue.submit("forward", fail).result()
+    assert queue.status == "failed"
+    assert isinstance(queue.failure, ValueError)
+    queue.close()
+    assert queue.status == "failed"
+
+
+# --- nobody closes it ---
+
+
+def test_a_queue_that_nobody_holds_ends_its_thread() -> None:
+    """What was submitted is carried out first."""
+    done = threading.Event()
+    queue = RequestQueue("crucible-forgotten", backend="local")
+    queue.submit("work", done.set)
+    del queue
+    assert done.wait(5)
+    for _ in range(100):
+        gc.collect()
+        if not any(thread.name.startswith("crucible-forgotten") for thread in threading.enumerate()):
+            return
+        time.sleep(0.02)
+    raise AssertionError("the thread is still there")
+
+
+def test_the_interpreter_ends_though_nobody_closes() -> None:
+    """With the requests that were submitted carried out, and no word on standard error."""
+    program = (
+        "import time\n"
+        "from crucible.backends.future import RequestQueue\n"
+        "queue = RequestQueue('left-open', backend='local')\n"
+        "queue.submit('first', lambda: time.sleep(0.05))\n"
+        "queue.submit('last', lambda: print('done', flush=True))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert (done.stdout, done.stderr) == ("done\n", "")

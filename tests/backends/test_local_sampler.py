@@ -163,7 +163,7 @@ def test_draws_follow_the_distribution(sampler: LocalSampler) -> None:
 def test_a_draw_at_the_edge_stays_among_possible_tokens() -> None:
     """The smallest and the largest draw, even one rounded up to 1, give tokens of positive probability."""
     logits = torch.tensor([[-torch.inf, 0.0, 1.0, -torch.inf]]).expand(3, 4)
-    chosen = _choose(logits, torch.tensor([0.0, 1 - 2**-53, 1.0], dtype=torch.float64), 1.0)
+    chosen = _choose(logits, torch.tensor([0.0, 1 - 2**-53, 1.0], dtype=torch.float64), SamplingParams(temperature=1.0))
     assert chosen.tolist() == [1, 2, 2]
 
 

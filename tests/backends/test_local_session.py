@@ -139,7 +139,7 @@ def test_gradients_equal_plain_peft(config: LoraConfig, base: LoadedBase, data: 
     steps(session, data, 2)  # B is no longer zero
     settings = peft.LoraConfig(r=4, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
     theirs = peft.get_peft_model(base.sharing_copy(), settings)
-    peft.set_peft_model_state_dict(theirs, session._weights.weights())
+    peft.set_peft_model_state_dict(theirs, session._adapter.weights.weights())
     theirs.train()
 
     width = max(len(datum) for datum in data)
@@ -153,7 +153,7 @@ def test_gradients_equal_plain_peft(config: LoraConfig, base: LoadedBase, data: 
 
     ours = session.forward_backward(data).result()
     assert ours.loss == pytest.approx(loss.item(), rel=1e-5)
-    mine = session._weights._gradients
+    mine = session._adapter.weights._gradients
     named = {name.replace(".default", ""): p for name, p in theirs.named_parameters() if p.requires_grad}
     assert named.keys() == mine.keys()
     largest = max(parameter.grad.abs().max().item() for parameter in named.values())
@@ -168,8 +168,10 @@ def test_padding_is_never_trained_on(config: LoraConfig, base: LoadedBase, data:
     together.forward_backward(data).result()
     for datum in data:
         apart.forward_backward([datum]).result()
-    norm = together._weights._gradient.norm()
-    assert torch.allclose(together._weights._gradient, apart._weights._gradient, atol=1e-5 * norm.item())
+    norm = together._adapter.weights._gradient.norm()
+    assert torch.allclose(
+        together._adapter.weights._gradient, apart._adapter.weights._gradient, atol=1e-5 * norm.item()
+    )
     together.close()
     apart.close()
 
@@ -180,12 +182,12 @@ def test_a_large_batch_in_pieces_is_the_same_sum(
     """When a batch is too large for one pass, pieces add up and answers come in the order of the data."""
     whole, pieces = plain(config, base), plain(config, base)
     expected = whole.forward_backward(data).result()
-    monkeypatch.setattr("crucible.backends.local_session.tokens_per_group", lambda _: 20)
+    monkeypatch.setattr("crucible.backends.local_adapter.tokens_per_group", lambda *_, **__: 20)
     found = pieces.forward_backward(data).result()
     assert found.loss == pytest.approx(expected.loss, rel=1e-5)
     for a, b in zip(expected.logprobs, found.logprobs, strict=True):
         assert [x for x in b if x is not None] == pytest.approx([x for x in a if x is not None], abs=1e-4)
-    assert torch.allclose(whole._weights._gradient, pieces._weights._gradient, rtol=1e-3, atol=1e-3)
+    assert torch.allclose(whole._adapter.weights._gradient, pieces._adapter.weights._gradient, rtol=1e-3, atol=1e-3)
     whole.close()
     pieces.close()
 
@@ -246,7 +248,7 @@ def test_resume_is_exact_to_the_bit(
     if pending:
         first.optim_step(STEP)
     onward = steps(first, data, 5)
-    weights = first._weights.weights()
+    weights = first._adapter.weights.weights()
 
     resumed = LocalSession(config.model_copy(update={"seed": 123}), base)
     steps(resumed, data, 3)
@@ -254,7 +256,7 @@ def test_resume_is_exact_to_the_bit(
     if pending:
         resumed.optim_step(STEP)
     assert steps(resumed, data, 5) == onward
-    assert all(torch.equal(weights[name], tensor) for name, tensor in resumed._weights.weights().items())
+    assert all(torch.equal(weights[name], tensor) for name, tensor in resumed._adapter.weights.weights().items())
     first.close()
     resumed.close()
 
@@ -329,7 +331,7 @@ def test_a_damaged_checkpoint_is_refused_by_name(
     steps(session, data, 1)
     path = session.save_checkpoint(tmp_path / "step-1").result()
     steps(session, data, 1)
-    before = session._weights.weights()
+    before = session._adapter.weights.weights()
     content = (path / name).read_bytes()
     if damage == "remove":
         (path / name).unlink()
@@ -339,7 +341,7 @@ def test_a_damaged_checkpoint_is_refused_by_name(
         (path / name).write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
     with pytest.raises(CheckpointError, match=name):
         session.load_checkpoint(path).result()
-    assert all(torch.equal(before[key], tensor) for key, tensor in session._weights.weights().items())
+    assert all(torch.equal(before[key], tensor) for key, tensor in session._adapter.weights.weights().items())
     session.close()
 
 
@@ -429,7 +431,7 @@ def test_running_out_of_memory_is_said(
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("no memory")
 
-    monkeypatch.setattr("crucible.backends.local_session.target_logprobs", full)
+    monkeypatch.setattr("crucible.backends.local_adapter.target_logprobs", full)
     with pytest.raises(BackendError, match=r"cpu ran out of memory on 8 sequences of up to \d+ tokens"):
         session.forward_backward(data).result()
 
@@ -447,6 +449,6 @@ def test_many_sessions_share_one_base(config: LoraConfig, base: LoadedBase) -> N
     """The frozen weights are the same tensors in memory."""
     sessions = [LocalBackend().start_session(config) for _ in range(3)]
     for session in sessions:
-        inner = session._adapted.model.model.layers[0].mlp.up_proj.base_layer
+        inner = session._adapter.model.model.model.layers[0].mlp.up_proj.base_layer
         assert inner.weight is base.model.model.layers[0].mlp.up_proj.weight
         session.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crucible.backends import AdamParams, SamplingParams
+from crucible.backends import AdamParams, RmspropParams, SamplingParams, SgdParams
 
 
 def test_sampling_is_greedy_unless_asked_otherwise() -> None:
@@ -27,8 +27,29 @@ def test_sampling_is_greedy_unless_asked_otherwise() -> None:
 def test_adam_params_out_of_range_are_named(bad: dict[str, float]) -> None:
     """The message holds the field and the value."""
     (name, value), *_ = bad.items()
-    with pytest.raises(ValueError, match=f"AdamParams.{name} is out of range: {value}"):
+    with pytest.raises(ValueError, match=f"AdamParams.{name} is out of range: expected .*, got {value}"):
         AdamParams(**bad)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bad"),
+    [
+        (SgdParams, {"momentum": 1.0}),
+        (SgdParams, {"learning_rate": float("inf")}),
+        (SgdParams, {"weight_decay": -0.1}),
+        (RmspropParams, {"alpha": 1.0}),
+        (RmspropParams, {"eps": 0.0}),
+        (RmspropParams, {"momentum": -0.5}),
+        (RmspropParams, {"grad_clip_norm": float("nan")}),
+    ],
+)
+def test_other_optimizers_params_out_of_range_are_named(
+    kind: type[SgdParams | RmspropParams], bad: dict[str, float]
+) -> None:
+    """The message holds the class, the field and the value."""
+    (name, value), *_ = bad.items()
+    with pytest.raises(ValueError, match=f"{kind.__name__}.{name} is out of range: expected .*, got {value}"):
+        kind(**bad)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
-"""The flat weights and their AdamW: equal to PyTorch's, restorable, and never poisoned."""
+"""The flat weights and their optimisers: equal to PyTorch's, restorable, and never poisoned."""
 
 from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from crucible.backends import AdamParams
+from crucible.backends import AdamParams, OptimizerParams, RmspropParams, SgdParams
 from crucible.backends.weights import FlatWeights
 from crucible.errors import CheckpointError, NonFiniteLoss, TrainError
 
@@ -46,6 +50,90 @@ def test_steps_equal_torch_adamw_with_clipping() -> None:
         assert output.step == flat.step_count == step + 1
     for name, parameter in named.items():
         assert torch.allclose(parameter, theirs[name], atol=1e-6)
+
+
+RULES: dict[str, tuple[OptimizerParams, Callable[..., torch.optim.Optimizer], dict[str, Any]]] = {
+    "adamw": (PARAMS, torch.optim.AdamW, {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-9, "weight_decay": 0.1}),
+    "adam": (
+        AdamParams(learning_rate=0.01, beta1=0.8, beta2=0.95, eps=1e-9, weight_decay=0.1, decoupled=False),
+        torch.optim.Adam,
+        {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-9, "weight_decay": 0.1},
+    ),
+    "sgd": (SgdParams(learning_rate=0.02, weight_decay=0.1), torch.optim.SGD, {"lr": 0.02, "weight_decay": 0.1}),
+    "sgd with momentum": (
+        SgdParams(learning_rate=0.02, momentum=0.9),
+        torch.optim.SGD,
+        {"lr": 0.02, "momentum": 0.9},
+    ),
+    "rmsprop": (
+        RmspropParams(learning_rate=0.01, alpha=0.9, eps=1e-6, weight_decay=0.05),
+        torch.optim.RMSprop,
+        {"lr": 0.01, "alpha": 0.9, "eps": 1e-6, "weight_decay": 0.05},
+    ),
+    "rmsprop with momentum": (
+        RmspropParams(learning_rate=0.01, momentum=0.5),
+        torch.optim.RMSprop,
+        {"lr": 0.01, "momentum": 0.5},
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_is_that_of_torch_optim(rule: str) -> None:
+    """Eight steps over the flat vector equal eight of PyTorch's optimiser over the separate parameters, to 1e-6."""
+    params, kind, options = RULES[rule]
+    named, theirs = matrices(), matrices()
+    flat, optimizer = FlatWeights(named), kind(theirs.values(), foreach=False, **options)
+    for _ in range(8):
+        backward(flat, named)
+        flat.step(params)
+        (theirs["a"].sin().sum() + (theirs["b"] ** 3).sum()).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    for name, parameter in named.items():
+        assert torch.allclose(parameter, theirs[name], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("first", "then"), [*itertools.product(RULES, repeat=2)])
+def test_every_rule_is_restored_and_changed_to_the_bit(first: str, then: str) -> None:
+    """Saved after three steps of one rule, loaded, and gone on with this or another: equal to not stopping."""
+    named, other_named = matrices(), matrices()
+    flat, other = FlatWeights(named), FlatWeights(other_named)
+    for _ in range(3):
+        backward(flat, named)
+        flat.step(RULES[first][0])
+    other.restore(flat.weights(), flat.optimizer_state())
+    for one, its in ((flat, named), (other, other_named)):
+        for rule in (first, then, then):
+            backward(one, its)
+            one.step(RULES[rule][0])
+    assert other.step_count == flat.step_count == 6
+    assert all(torch.equal(flat.weights()[name], tensor) for name, tensor in other.weights().items())
+    assert flat.optimizer_state().keys() == other.optimizer_state().keys()
+    assert all(torch.equal(flat.optimizer_state()[name], tensor) for name, tensor in other.optimizer_state().items())
+
+
+def test_a_changed_optimizer_begins_anew() -> None:
+    """After steps of gradient descent AdamW's first step is that of a fresh AdamW; steps go on being counted."""
+    named, fresh_named = matrices(), matrices()
+    flat, fresh = FlatWeights(named), FlatWeights(fresh_named)
+    backward(flat, named)
+    flat.step(SgdParams(learning_rate=0.0, momentum=0.9))
+    outputs = []
+    for one, its in ((flat, named), (fresh, fresh_named)):
+        backward(one, its)
+        outputs.append(one.step(PARAMS))
+    assert [output.step for output in outputs] == [2, 1]
+    assert all(torch.equal(flat.weights()[name], tensor) for name, tensor in fresh.weights().items())
+
+
+def test_what_is_no_optimizer_is_refused() -> None:
+    """With the three that there are."""
+    named = matrices()
+    flat = FlatWeights(named)
+    backward(flat, named)
+    with pytest.raises(TrainError, match="needs AdamParams, SgdParams or RmspropParams, got dict"):
+        flat.step({"lr": 0.1, "grad_clip_norm": 1.0})  # type: ignore[arg-type]
 
 
 def test_gradients_add_up_until_the_step() -> None:

@@ -16,8 +16,8 @@ import pytest
 
 import crucible
 from crucible import data, events, pipeline, telemetry, trace, train
-from crucible.backends import ScriptedSampler
-from crucible.errors import BackendError, Cancelled
+from crucible.backends import AdamParams, LocalBackend, ScriptedSampler
+from crucible.errors import BackendError, Cancelled, DataError, TrainError
 from crucible.events import registry
 from crucible.ir import BackendRef, DatasetRef, Experiment, LoraConfig, StageDef
 from crucible.pipeline import Context, NoOptions, Registry, Runner, stage
@@ -200,7 +200,7 @@ def run_cancelled(folder: Path) -> None:
 
 
 def train_cancelled(base: Path, folder: Path) -> None:
-    """A training that is stopped after its first step."""
+    """A training that is stopped after its first step, and goes on from its checkpoint."""
     config = LoraConfig(base_model=str(base), rank=2, batch_size=4, max_steps=6)
     with pipeline.cancellable() as cancellation:
         events.attach("stop", "crucible_train.batch.stop", lambda _event: cancellation.request())
@@ -209,6 +209,20 @@ def train_cancelled(base: Path, folder: Path) -> None:
                 trainer.train(data.make_tickets(12, seed=5))
         finally:
             events.detach("stop")
+    with train.Trainer.start(config, workspace=folder / "stopped") as trainer:
+        trainer.train(data.make_tickets(12, seed=5), resume=True)
+
+
+def fail_in_sessions(base: Path, folder: Path) -> None:
+    """A session that goes on from a checkpoint, one whose data cannot be used, one that steps without a gradient."""
+    config = LoraConfig(base_model=str(base), rank=2)
+    with LocalBackend().start_session(config) as session:
+        session.load_checkpoint(session.save_checkpoint(folder / "session").result()).result()
+        session.create_sampler()
+        with pytest.raises(DataError):
+            session.forward_backward([]).result()
+    with LocalBackend().start_session(config) as session, pytest.raises(TrainError):
+        session.optim_step(AdamParams()).result()
 
 
 def build_bases(folder: Path) -> None:
@@ -238,6 +252,21 @@ def ask_in_vain() -> None:
     """A request that is not answered, and the evaluation that gives up because of it."""
     with pytest.raises(BackendError):
         data.evaluate(ScriptedSampler({}), data.load(data.make_tickets(2, seed=1)), ["exact_match"], failures="abort")
+
+
+def keep_checkpoints(base: Path, folder: Path) -> None:
+    """A training that goes on from a checkpoint; some that are carried away and back, and one no longer kept."""
+    from crucible.backends.checkpoint import FILES, write_checkpoint
+
+    elsewhere = train.open_checkpoints("memory://contract", cache=train.CheckpointCache(folder / "copies"))
+    for step in (1, 2, 3):
+        files = dict.fromkeys(FILES, b"{}") | {"training.json": b'{"step": %d}' % step}
+        elsewhere.put(write_checkpoint(folder / "made" / f"step-{step:06d}", files))
+    with elsewhere.opened("step-000003"):
+        train.prune_checkpoints(elsewhere, 2)
+    config = LoraConfig(base_model=str(base), rank=2, batch_size=4, max_steps=6)
+    with train.Trainer.start(config, workspace=folder / "stopped") as trainer:  # what `train_cancelled` left
+        trainer.train(data.make_tickets(12, seed=5), resume=True)
 
 
 def keep_a_trace(folder: Path) -> None:
@@ -278,8 +307,10 @@ def heard(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Hea
         run_failing(folder)
         run_cancelled(folder)
         train_cancelled(base, folder)
+        fail_in_sessions(base, folder)
         build_bases(folder)
         ask_in_vain()
+        keep_checkpoints(base, folder)
         keep_a_trace(folder)
         record_what_is_odd()
     finally:

@@ -84,6 +84,10 @@ SAMPLES: dict[tuple[str, str], Any] = {
     ("FairnessConfig", "options"): {"positive": ["yes"]},
     ("FairnessConfig", "threshold"): 0.7,
     ("GuardrailConfig", "options"): {"max_chars": 100},
+    ("EarlyStoppingConfig", "metric"): "validation_perplexity",
+    ("LoraConfig", "loss"): "mse",
+    ("LoraConfig", "quality_targets"): {"final_loss": 1.0},
+    ("LoraConfig", "renderer"): "role_colon",
     ("ModelRef", "artifact_uri"): "models/base",
     ("OutputSpec", "options"): {"path": "report"},
     ("RetryPolicy", "wait_max_s"): 60.0,
@@ -184,6 +188,8 @@ def documents(place: Place, knob: Knob, *, is_on: bool) -> Iterator[dict[str, An
         document["pipeline"] = [{"name": "data_load"}, {"name": "evaluate"}, {"name": "report"}]
     if place.path[:2] == ("training_config", "dataset_ref"):
         del document["dataset"]
+    if place.path[:2] == ("training_config", "early_stopping"):
+        document["training_config"]["validation_split"] = 0.2
     inner: Any = document
     for kind, name in zip(_kinds(place.path), place.path, strict=True):
         made = minimal(kind, is_on=is_on)
@@ -222,6 +228,14 @@ def _companions(knob: Knob, inner: dict[str, Any]) -> None:
         inner["on_error"] = "fallback"
     elif knob[1:] == ("sink", "s3"):
         inner["options"] = {"url": "memory://reports"}
+    elif knob[:2] == ("OptimizerConfig", "momentum"):
+        inner["name"] = "sgd"
+    elif knob[:2] == ("LoraConfig", "momentum"):
+        inner["optimizer"] = "sgd"
+    elif knob[:2] == ("TrainingConfig", "early_stopping"):
+        inner["validation_split"] = 0.2
+    elif knob[:2] in (("LoraConfig", "early_stopping"), ("LoraConfig", "eval_every")):
+        inner["validation_fraction"] = 0.2
 
 
 def problems_of(document: dict[str, Any]) -> list[SpecError]:
@@ -281,6 +295,7 @@ def test_each_value_of_a_single_type_does_what_the_table_says(knob: Knob) -> Non
     """`refusals_of` names what nothing carries out, of records and of orders for rooms that come later too."""
     is_refused = fate_of(knob).kind == "refused"
     data = {**minimal(knob.type, is_on=is_refused), knob.field: value_of(knob)}
+    _companions(knob, data)
     found = assembly.refusals_of(ir.from_dict(data, TYPES[knob.type]))
     if is_refused:
         assert [each for each in found if _names(each, knob, knob.type)]
@@ -301,6 +316,7 @@ def test_everything_in_a_part_that_is_off_rests(knob: Knob) -> None:
 def test_each_value_of_a_lora_configuration_is_an_option(knob: Knob) -> None:
     """`supervised_train` takes every field of `LoraConfig`, with all its words."""
     options = {"base_model": "crucible/tiny", knob.field: value_of(knob)}
+    _companions(knob, options)
     stages = [{"name": "data_load"}, {"name": "supervised_train", "options": options}]
     document = {"id": "e", "backend": {"id": "local"}, "pipeline": stages, "dataset": {"name": "tickets"}}
     assert [each for each in problems_of(document) if "on this machine" not in str(each)] == []

@@ -115,7 +115,18 @@ def models(kind: type[BaseModel], depth: int = 0) -> st.SearchStrategy[Any]:
         (required if field.is_required() else optional)[name] = found
     if kind.model_config.get("extra") == "allow":
         optional["logprobs"] = PLAIN
-    return st.fixed_dictionaries(required, optional=optional).map(lambda fields: kind(**fields))
+    return st.fixed_dictionaries(required, optional=optional).map(lambda fields: kind(**agreeing(kind, fields)))
+
+
+def agreeing(kind: type[BaseModel], fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields without those that another one rules out: an optimiser has its own settings alone."""
+    if kind is not ir.LoraConfig:
+        return fields
+    lacks = {"sgd": {"beta1", "beta2", "eps"}, "rmsprop": {"beta1", "beta2"}}
+    unset = lacks.get(fields.get("optimizer", "adamw"), {"momentum"})
+    if fields.get("target_modules"):  # names, each once
+        fields = {**fields, "target_modules": tuple(f"{n}{name}" for n, name in enumerate(fields["target_modules"]))}
+    return {name: value for name, value in fields.items() if name not in unset}
 
 
 def reversed_keys(data: Any) -> Any:

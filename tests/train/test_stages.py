@@ -15,7 +15,7 @@ from crucible.backends.base_files import base_digest
 from crucible.backends.local_sampler import LocalSampler
 from crucible.backends.local_session import LocalSession
 from crucible.data import load
-from crucible.errors import CheckpointError, ContractError, SpecErrors
+from crucible.errors import CheckpointError, ContractError, DataError, SpecErrors, TrainError
 from crucible.ir import Experiment, LoraConfig
 from crucible.pipeline import Context, FrozenMap, Registry, parse_options, pipeline_problems
 from crucible.train import stages
@@ -66,6 +66,38 @@ def test_it_leaves_samplers_metric_and_artifacts(context: Context) -> None:
     assert origin["base_digest"] == facts["base_digest"] == base_digest(Path(facts["config"]["base_model"]))
     for name in ("sampler.tuned", "sampler.base"):
         assert isinstance(after.resource(name).sample(["Ticket: hi\nJSON:"])[0].text, str)
+
+
+def test_the_metric_says_how_the_training_ended(context: Context) -> None:
+    """The best checkpoint, those on disk, the optimiser, the end, and each quality target with what came of it."""
+    targets = {"final_loss": 0.001, "steps": 4.0}
+    facts = STAGE.run(context, options(validation_fraction=0.2, quality_targets=targets)).metrics["train.tuned"]
+    assert (facts["optimizer"], facts["stopped_early"], facts["checkpoints"]) == ("adam", False, [2, 4])
+    assert facts["stop_reason"] == "all 4 steps are taken"
+    assert facts["best_step"] == facts["kept_step"]
+    assert facts["best_metrics"]["validation_loss"] == facts["kept_validation_loss"]
+    assert facts["kept_validation_loss"] < facts["initial_validation_loss"]
+    assert (facts["quality"]["passed"], facts["quality"]["summary"]) == (False, "1/2 quality targets met")
+    missed, met = facts["quality"]["targets"]
+    assert (missed["metric"], missed["actual"], missed["passed"]) == ("final_loss", facts["final_loss"], False)
+    assert (met["metric"], met["actual"], met["delta"], met["passed"]) == ("steps", 4.0, 0.0, True)
+    json.dumps(facts, allow_nan=False)
+
+
+def test_a_missed_target_fails_the_stage_where_the_document_says_so(context: Context) -> None:
+    """After everything is saved; a target that is met fails nothing."""
+    asked = {"model": "strict", "quality_targets": {"final_loss": 0.001}, "on_missed_target": "fail"}
+    with pytest.raises(TrainError, match=r"strict: 0/1 quality targets met: final_loss is .*, wanted at most 0.001"):
+        STAGE.run(context, options(**asked))
+    assert (context.workspace / "train" / "strict" / "saved" / "adapter" / "adapter_model.safetensors").is_file()
+    within = STAGE.run(context, options(quality_targets={"final_loss": 1e6}, on_missed_target="fail"))
+    assert within.metrics["train.tuned"]["quality"]["passed"] is True
+
+
+def test_how_chats_are_rendered_is_refused_where_there_are_none(context: Context) -> None:
+    """A renderer would change nothing about prompts and answers, so it is named before anything is trained."""
+    with pytest.raises(DataError, match="renderer and train_on: none of the 12 items of tickets is a chat"):
+        STAGE.run(context, options(renderer="role_colon", train_on="all_tokens"))
 
 
 def test_a_resumed_run_gets_the_same_sampler_back(context: Context) -> None:
@@ -155,7 +187,7 @@ def test_it_describes_every_option() -> None:
     """`crucible stages` shows each with its meaning and default."""
     described = STAGE.describe()
     assert described["required"] == []
-    assert set(described["optional"]) == {"model", "dataset", *LoraConfig.model_fields}
+    assert set(described["optional"]) == {"model", "dataset", "on_missed_target", *LoraConfig.model_fields}
     assert described["__extensions__"]["help"]["rank"] == "Rank of the adapter's matrices. Default: 16."
     assert all(described["__extensions__"]["help"].values())
 

@@ -8,28 +8,21 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from crucible import events, pipeline
-from crucible.backends import (
-    AdamParams,
-    ForwardBackwardOutput,
-    LocalBackend,
-    OptimStepOutput,
-    Session,
-    SessionFuture,
-)
+from crucible import events
 from crucible.data import Item, load, make_tickets
-from crucible.errors import Cancelled, DataError, NonFiniteLoss, StoreError, TrainError
+from crucible.errors import DataError, NonFiniteLoss, StoreError, TrainError
 from crucible.ir import LoraConfig
-from crucible.text import Datum
+from crucible.telemetry.enrichment import Enricher
 from crucible.train import Checkpoint, Trainer, TrainResult
 
 Configure = Callable[..., LoraConfig]
+StoppingAt = Callable[[int], AbstractContextManager[None]]
+Shape = Callable[[LoraConfig, Path, Sequence[float]], Trainer]
 
 
 def run(config: LoraConfig, items: list[Item], workspace: Path, *, resume: bool = False) -> TrainResult:
@@ -107,76 +100,83 @@ def test_same_seed_same_numbers_other_seed_others(configure: Configure, items: l
 
 
 def test_each_event_is_emitted_once(configure: Configure, items: list[Item], tmp_path: Path) -> None:
-    """One training, an epoch per pass, a batch per step, a validation and a checkpoint per interval."""
+    """One training, an epoch per pass, a batch per step, a validation before and per interval, a checkpoint, too."""
     with events.collect("crucible_train.*") as found:
-        run(configure(max_steps=6, validation_fraction=0.2), items, tmp_path)
+        run(configure(max_steps=6, validation_fraction=0.2, max_checkpoints=9), items, tmp_path)
     assert Counter(event.name.removeprefix("crucible_train.") for event in found) == {
         "training.start": 1,
         "training.stop": 1,
         "epoch.start": 2,
         "epoch.stop": 2,
         "batch.stop": 6,
-        "validation.stop": 3,
+        "validation.stop": 4,
         "checkpoint.saved": 3,
     }
-    stop = found[-1]
-    assert stop.name == "crucible_train.training.stop"
+    stop = next(event for event in found if event.name == "crucible_train.training.stop")
     assert stop.measurements.keys() >= {"initial_loss", "final_loss", "steps", "duration_ns"}
     assert stop.metadata["total_steps"] == 6
-    batch = next(event for event in found if event.name == "crucible_train.batch.stop")
-    assert batch.measurements.keys() == {"step", "loss", "gradient_norm", "learning_rate", "tokens", "duration_ns"}
+    for event in found:
+        if event.name.endswith(("batch.stop", "epoch.stop", "validation.stop", "training.stop")):
+            assert event.measurements["tokens_per_second"] > 0
+            assert event.measurements["memory_bytes"] > 10 * 2**20
+            assert event.measurements["duration_ns"] > 0
+    epoch = next(event for event in found if event.name == "crucible_train.epoch.stop")
+    batches = [event.measurements for event in found if event.name == "crucible_train.batch.stop"]
+    assert epoch.measurements["steps"] == 3
+    for name in ("loss", "gradient_norm"):
+        assert epoch.measurements[name] == pytest.approx(sum(batch[name] for batch in batches[:3]) / 3)
+    for batch in batches:
+        seconds = batch["duration_ns"] / 1e9
+        assert batch["tokens_per_second"] == pytest.approx(batch["tokens"] / seconds)
 
 
-class Worsening:
-    """A real session whose validation loss is made to be lowest at step 4."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._steps = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-    def optim_step(self, params: AdamParams) -> SessionFuture[OptimStepOutput]:
-        """Count the steps."""
-        self._steps += 1
-        return self._session.optim_step(params)
-
-    def forward(self, data: Sequence[Datum], loss: str = "cross_entropy") -> SessionFuture[ForwardBackwardOutput]:
-        """Answer with a loss that depends on the count of steps alone."""
-        made_up: Future[ForwardBackwardOutput] = Future()
-        tokens = sum(sum(datum.weights) for datum in data)
-        made_up.set_result(ForwardBackwardOutput(loss=tokens * (1.0 + abs(self._steps - 4)), logprobs=[], metrics={}))
-        return SessionFuture(made_up, request="forward", backend="local")
+def test_the_speed_that_is_told_is_the_one_that_is_kept(
+    configure: Configure, items: list[Item], tmp_path: Path
+) -> None:
+    """A recorder takes the tokens a second of steps, epochs and trainings as they are told, and none of its own."""
+    with events.collect("crucible_train.*") as found:
+        run(configure(max_steps=3, validation_fraction=0.2), items, tmp_path)
+    enrich = Enricher()
+    for event in found:
+        if "tokens_per_second" in event.measurements:
+            assert enrich(event).fields["tokens_per_s"] == event.measurements["tokens_per_second"]
+    told = [event for event in found if event.name == "crucible_train.validation.stop"]
+    assert [enrich(event).fields["val_loss"] for event in told] == [event.measurements["loss"] for event in told]
 
 
-def train_worsening(config: LoraConfig, workspace: Path) -> tuple[TrainResult, Checkpoint]:
-    """Train with a validation loss that is lowest at step 4; return the result and what `save` wrote."""
-    session = cast("Session", Worsening(LocalBackend().start_session(config)))
-    with Trainer(config, session, workspace, "adapter") as trainer:
+WORSENING = [1.0 + abs(steps - 4) for steps in range(20)]
+"""A validation loss that is lowest at step 4."""
+
+
+def train_worsening(trainer: Trainer) -> tuple[TrainResult, Checkpoint]:
+    """Train on tickets; return the result and what `save` wrote."""
+    with trainer:
         return trainer.train(make_tickets(24, seed=0)), trainer.save("kept")
 
 
-def test_the_best_checkpoint_is_kept_and_why_is_told(configure: Configure, tmp_path: Path) -> None:
+def test_the_best_checkpoint_is_kept_and_why_is_told(configure: Configure, shaped: Shape, tmp_path: Path) -> None:
     """Where the best is not the last, its weights are saved and sampled, and the trace says over which others."""
     with events.collect("crucible_trace.decision.made") as found:
-        result, saved = train_worsening(configure(max_steps=8, validation_fraction=0.3), tmp_path)
+        result, saved = train_worsening(shaped(configure(max_steps=8, validation_fraction=0.3), tmp_path, WORSENING))
     path = tmp_path / "checkpoints" / "step-000004"
     assert [record["loss"] for record in result.validation] == [3.0, 1.0, 3.0, 5.0]
-    assert result.kept == Checkpoint("step-000004", 4, path, {"validation_loss": 1.0})
+    assert (result.kept.name, result.kept.step, result.kept.local_path) == ("step-000004", 4, path)
+    assert result.kept.metrics["validation_loss"] == 1.0
+    assert result.best_checkpoint == result.kept
     weights = "adapter_model.safetensors"
     assert (saved.local_path / weights).read_bytes() == (path / weights).read_bytes()
-    assert (saved.step, saved.metrics) == (4, {"validation_loss": 1.0})
+    assert (saved.step, saved.metrics) == (4, result.kept.metrics)
     decision = next(event.metadata for event in found if event.metadata["decision"].startswith("kept"))
     assert decision["decision"] == "kept the checkpoint at step 4 over 2, 6 and 8"
     assert decision["reasoning"] == "lowest validation loss (1)"
     assert decision["alternatives"] == ["step 2", "step 6", "step 8"]
 
 
-def test_retention_keeps_the_best_and_the_newest_two(configure: Configure, tmp_path: Path) -> None:
-    """Everything else is removed, and the trace says so."""
+def test_retention_keeps_the_best_and_the_newest_two(configure: Configure, shaped: Shape, tmp_path: Path) -> None:
+    """Everything else is removed, and the trace says so; `max_checkpoints` is 3."""
     with events.collect("crucible_trace.decision.made") as found:
-        train_worsening(configure(max_steps=12, validation_fraction=0.3), tmp_path)
+        result, _ = train_worsening(shaped(configure(max_steps=12, validation_fraction=0.3), tmp_path, WORSENING))
+    assert [checkpoint.step for checkpoint in result.checkpoints] == [4, 10, 12]
     left = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     kept = ("step-000004", "step-000010", "step-000012")
     assert left == sorted([*kept, *(f"{name}.json" for name in kept)])
@@ -228,23 +228,13 @@ def test_a_validation_loss_that_is_no_number_stops_too(configure: Configure, ite
 
 
 def test_a_cancelled_training_leaves_a_checkpoint_and_goes_on_exactly(
-    configure: Configure, items: list[Item], tmp_path: Path
+    configure: Configure, items: list[Item], tmp_path: Path, stopping_at: StoppingAt
 ) -> None:
-    """Stopped between checkpoints, it writes one; resumed, it ends as if it had never stopped."""
-    config = configure(max_steps=9, checkpoint_interval=4, validation_fraction=0.2)
-    with pipeline.cancellable() as cancellation:
-
-        def stop(event: events.Event) -> None:
-            if event.measurements["step"] == 3:
-                cancellation.request()
-
-        events.attach("stop-at-3", "crucible_train.batch.stop", stop)
-        try:
-            with pytest.raises(Cancelled):
-                run(config, items, tmp_path / "stopped")
-        finally:
-            events.detach("stop-at-3")
-    assert (tmp_path / "stopped" / "checkpoints" / "step-000003.json").is_file()
+    """Stopped between checkpoints, it ends the step under way and writes one; resumed, it ends as if never stopped."""
+    config = configure(max_steps=9, checkpoint_interval=5, validation_fraction=0.2)
+    with stopping_at(1):
+        run(config, items, tmp_path / "stopped")
+    assert (tmp_path / "stopped" / "checkpoints" / "step-000002.json").is_file()
     resumed = run(config, items, tmp_path / "stopped", resume=True)
     whole = run(config, items, tmp_path / "whole")
     assert resumed.history == whole.history
@@ -254,22 +244,12 @@ def test_a_cancelled_training_leaves_a_checkpoint_and_goes_on_exactly(
 
 
 def test_cancelled_during_a_validation_it_is_made_up_for(
-    configure: Configure, items: list[Item], tmp_path: Path
+    configure: Configure, items: list[Item], tmp_path: Path, stopping_at: StoppingAt
 ) -> None:
     """A validation that was interrupted happens first when the training goes on."""
     config = configure(max_steps=8, checkpoint_interval=4, validation_fraction=0.3, batch_size=1)
-    with pipeline.cancellable() as cancellation:
-
-        def stop(event: events.Event) -> None:
-            if event.measurements["step"] == 4:
-                cancellation.request()
-
-        events.attach("stop-at-4", "crucible_train.batch.stop", stop)
-        try:
-            with pytest.raises(Cancelled):
-                run(config, items, tmp_path / "stopped")
-        finally:
-            events.detach("stop-at-4")
+    with stopping_at(4):
+        run(config, items, tmp_path / "stopped")
     resumed = run(config, items, tmp_path / "stopped", resume=True)
     assert [record["step"] for record in resumed.validation] == [4, 8]
     assert resumed.validation == run(config, items, tmp_path / "whole").validation

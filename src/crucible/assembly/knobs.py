@@ -54,9 +54,10 @@ _DEVICE: Final = _executed("`supervised_train`, `evaluate`; refused on a machine
 _NO_BACKEND: Final = _refused("no backend of this version uses it")
 _NO_MODEL: Final = _refused("base models are folders, built-in models and repositories of the Hugging Face Hub")
 _NO_FRAMEWORK: Final = _refused("base models are PyTorch models in the layout of transformers")
-_NO_OPTIMIZER: Final = _refused("the trainer has Adam and AdamW")
-_NO_LOSS: Final = _refused("the trainer has the cross entropy of the answer's tokens")
-_NO_TRAINING: Final = _refused("the trainer does not do it")
+_NO_OPTIMIZER: Final = _refused("the trainer has AdamW, Adam, SGD and RMSprop")
+_ADAMS: Final = _executed("`supervised_train` with adamw and adam; refused with sgd and rmsprop")
+_HELD_OUT: Final = _executed("`supervised_train`, where items are held out; refused where none are")
+_PRECISION: Final = _executed("`supervised_train`; refused on a machine that has no bfloat16")
 _NO_ENSEMBLE: Final = _refused("nothing in this version asks several models")
 _NO_HEDGING: Final = _refused("nothing in this version sends a second request")
 _FAIRNESS: Final = _executed("`fairness`")
@@ -122,32 +123,63 @@ FATES: Final[Mapping[str, Mapping[str, Fate]]] = {
         "optimizer": _NO_OPTIMIZER,
         "optimizer=adam": _TRAIN,
         "optimizer=adamw": _TRAIN,
-        "loss_function": _NO_LOSS,
-        "loss_function=cross_entropy": _TRAIN,
+        "optimizer=sgd": _TRAIN,
+        "optimizer=rmsprop": _TRAIN,
+        "loss_function": _executed("`supervised_train`: these, and any that was registered"),
         "metrics": _executed(
-            "`supervised_train` follows loss, always, and `evaluate` accuracy: refused are any other, none at all, and "
-            "accuracy where nothing evaluates, but in the default `[loss, accuracy]`"
+            "`supervised_train` follows loss and gradient_norm, with held-out items validation_loss and "
+            "validation_perplexity, and `evaluate` accuracy: refused are any other, none at all, and accuracy where "
+            "nothing evaluates, but in the default `[loss, accuracy]`"
         ),
         "device": _refused("PyTorch runs on cpu, cuda and mps here"),
         "device=cpu": _BASE,
         "device=cuda": _DEVICE,
         "device=mps": _DEVICE,
         "seed": _executed("`data_load`, `supervised_train`, `evaluate`"),
-        "mixed_precision=true": _NO_TRAINING,
-        "early_stopping": _refused("the trainer goes on to its last step; keep: best hands out the best checkpoint"),
+        "mixed_precision=true": _PRECISION,
+        "early_stopping": _HELD_OUT,
     },
     "OptimizerConfig": {
         "*": _TRAIN,
         "name": _NO_OPTIMIZER,
         "name=adam": _TRAIN,
         "name=adamw": _TRAIN,
-        "momentum": _refused("neither Adam nor AdamW has a momentum beside beta1"),
-        "weight_decay": _executed("`supervised_train` with adamw; refused with adam"),
+        "name=sgd": _TRAIN,
+        "name=rmsprop": _TRAIN,
+        "beta1": _ADAMS,
+        "beta2": _ADAMS,
+        "eps": _executed("`supervised_train` with adamw, adam and rmsprop; refused with sgd"),
+        "momentum": _executed("`supervised_train` with sgd and rmsprop; refused with adamw and adam"),
+        "weight_decay": _executed("`supervised_train`: decoupled with adamw, part of the gradient with the others"),
     },
     "SchedulerConfig": {"*": _TRAIN},
-    "LossConfig": {"*": _NO_LOSS, "name=cross_entropy": _TRAIN},
-    "EarlyStoppingConfig": {"*": _NO_TRAINING},
-    "LoraConfig": {"*": _TRAIN, "device=cuda": _DEVICE, "device=mps": _DEVICE},
+    "LossConfig": {
+        "*": _executed("`supervised_train`: these, and any that was registered"),
+        "label_smoothing": _refused("the losses look at the targets' own probabilities"),
+    },
+    "EarlyStoppingConfig": {
+        "*": _TRAIN,
+        "metric": _executed(
+            "`supervised_train`: validation_loss, validation_perplexity, and loss and gradient_norm of the steps since "
+            "the validation before; refused are others"
+        ),
+    },
+    "LoraConfig": {
+        "*": _TRAIN,
+        "device=cuda": _DEVICE,
+        "device=mps": _DEVICE,
+        "beta1": _ADAMS,
+        "beta2": _ADAMS,
+        "eps": _executed("`supervised_train` with adamw, adam and rmsprop; refused with sgd"),
+        "momentum": _executed("`supervised_train` with sgd and rmsprop; refused with adamw and adam"),
+        "loss": _executed("`supervised_train`: a registered loss that needs nothing beside the items"),
+        "eval_every": _HELD_OUT,
+        "early_stopping": _HELD_OUT,
+        "quality_targets": _executed("`supervised_train`, of what the training reports; refused are other metrics"),
+        "mixed_precision=true": _PRECISION,
+        "renderer": _executed("`supervised_train`, of items that are chats; refused where none is"),
+        "train_on": _executed("`supervised_train`, of items that are chats; refused where none is"),
+    },
     "ReliabilityConfig": {
         "*": _NO_MONITORING,
         "ensemble": _NO_ENSEMBLE,

@@ -8,10 +8,21 @@ from crucible.backends.checkpoint import verify_checkpoint
 from crucible.backends.future import SessionFuture
 from crucible.backends.local import LocalBackend
 from crucible.backends.protocols import Backend, Sampler, Session
-from crucible.backends.records import AdamParams, ForwardBackwardOutput, OptimStepOutput, Sample, SamplingParams
+from crucible.backends.records import (
+    AdamParams,
+    ForwardBackwardOutput,
+    OptimizerParams,
+    OptimStepOutput,
+    RmspropParams,
+    Sample,
+    SamplingParams,
+    SessionStatus,
+    SgdParams,
+)
 from crucible.backends.registry import backend_names, get_backend
 from crucible.backends.scripted import ScriptedSampler
-from crucible.backends.threads import sleep_while_waiting
+from crucible.backends.threads import sleep_while_waiting, use_threads
+from crucible.backends.tinker import TinkerBackend
 
 __all__ = [
     "AdamParams",
@@ -19,16 +30,22 @@ __all__ = [
     "ForwardBackwardOutput",
     "LocalBackend",
     "OptimStepOutput",
+    "OptimizerParams",
+    "RmspropParams",
     "Sample",
     "Sampler",
     "SamplingParams",
     "ScriptedSampler",
     "Session",
     "SessionFuture",
+    "SessionStatus",
+    "SgdParams",
+    "TinkerBackend",
     "backend_names",
     "get_backend",
     "resolve_base_model",
     "sleep_while_waiting",
+    "use_threads",
     "verify_checkpoint",
 ]
 

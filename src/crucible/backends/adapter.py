@@ -97,10 +97,18 @@ class SeededDropout(nn.Module):
         if x.device.type != "cpu":
             keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self._generator)
             return x * keep.div_(1 - self.p)
+        kept, factor = self.keep(x)
+        return torch.where(kept, x, 0.0) * factor
+
+    def keep(self, x: torch.Tensor) -> tuple[torch.Tensor, float]:
+        """Return the next mask in the shape of `x`, False where elements are dropped, and what scales the others."""
+        if x.device.type != "cpu":
+            kept = torch.empty_like(x, dtype=torch.bool).bernoulli_(1 - self.p, generator=self._generator)
+            return kept, 1 / (1 - self.p)
         dropped = int(self.p * 65536)
         words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None, generator=self._generator)
         draws = words.view(torch.int16)[: x.numel()].view(x.shape)  # uniform over the 65536 values of an int16
-        return torch.where(draws >= dropped - 32768, x, 0.0) * (65536 / (65536 - dropped))
+        return draws >= dropped - 32768, 65536 / (65536 - dropped)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SeededDropout:
         return SeededDropout(self.p, self._generator)  # a generator cannot be copied, and a merged copy never draws

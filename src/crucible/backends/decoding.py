@@ -15,6 +15,7 @@ import torch
 from transformers.cache_utils import DynamicCache
 
 from crucible.backends.batching import pad
+from crucible.backends.records import SamplingParams
 
 __all__ = ["Answer", "decode"]
 
@@ -43,10 +44,10 @@ def decode(
     *,
     pad_id: int,
     device: str,
-    max_tokens: int,
+    params: SamplingParams,
     stops: Callable[[list[int]], bool],
-    temperature: float,
     uniforms: torch.Tensor | None,
+    copies: int = 1,
 ) -> list[Answer]:
     """Answer a batch of prompts.
 
@@ -55,17 +56,20 @@ def decode(
         prompts_B_T: B ragged token lists, none of them empty.
         pad_id: Filler token.
         device: Where the model lives.
-        max_tokens: Most tokens of an answer.
+        params: How many tokens at most, and among which is drawn.
         stops: Says whether an answer that now ends in its last token is finished.
-        temperature: Above 0 when drawing; not read when greedy.
-        uniforms: (B, max_tokens) numbers in [0, 1), one a draw; None takes the likeliest token.
+        uniforms: (B * copies, max_tokens) numbers in [0, 1), one a draw; None takes the likeliest token.
+        copies: Answers a prompt, which is read once for all of them.
+
+    Returns:
+        B * copies answers, those to one prompt one behind the other.
     """
-    answers = [Answer() for _ in prompts_B_T]
+    answers = [Answer() for _ in prompts_B_T for _ in range(copies)]
     ids, mask = pad(prompts_B_T, pad_id, left=True, device=device)  # (B, T)
     rows = list(range(len(answers)))
     cache = DynamicCache(config=model.config)
     positions = None if mask is None else (mask.cumsum(-1) - 1).clamp(min=0)  # (B, T)
-    for step in range(max_tokens):
+    for step in range(params.max_tokens):
         output = model(
             input_ids=ids,
             attention_mask=mask,
@@ -75,15 +79,20 @@ def decode(
             logits_to_keep=1,
         )
         logits = output.logits[:, -1].float()  # (B, V)
+        if step == 0 and copies > 1:
+            cache.batch_repeat_interleave(copies)
+            logits = logits.repeat_interleave(copies, 0)
+            mask = None if mask is None else mask.repeat_interleave(copies, 0)
+            positions = None if positions is None else positions.repeat_interleave(copies, 0)
         draws = None if uniforms is None else uniforms[rows, step]
-        chosen = _choose(logits, draws, temperature)  # (B,)
+        chosen = _choose(logits, draws, params)  # (B,)
         logprobs = logits.gather(-1, chosen[:, None])[:, 0] - logits.logsumexp(-1)  # (B,)
         for row, token, logprob in zip(rows, chosen.tolist(), logprobs.tolist(), strict=True):
             answers[row].tokens.append(token)
             answers[row].logprobs.append(logprob)
             answers[row].stopped = stops(answers[row].tokens)
         going = [place for place, row in enumerate(rows) if not answers[row].stopped]
-        if not going or step == max_tokens - 1:
+        if not going or step == params.max_tokens - 1:
             break
         if positions is not None:
             positions = positions[:, -1:] + 1
@@ -100,13 +109,33 @@ def decode(
     return answers
 
 
-def _choose(logits: torch.Tensor, draws: torch.Tensor | None, temperature: float) -> torch.Tensor:
+def _choose(logits: torch.Tensor, draws: torch.Tensor | None, params: SamplingParams) -> torch.Tensor:
     """Return one token a row: the likeliest, or the one at which the cumulative probability passes the draw."""
     if draws is None:
         return logits.argmax(-1)
     exact = torch.float32 if logits.device.type == "mps" else torch.float64  # MPS has no float64
-    cumulative = (logits / temperature).softmax(-1).to(exact).cumsum(-1)  # (B, V)
+    cumulative = (
+        _among(logits / params.temperature, params.top_k, params.top_p).softmax(-1).to(exact).cumsum(-1)
+    )  # (B, V)
     total = cumulative[:, -1]  # 1 but for rounding
     below_total = torch.nextafter(total, torch.zeros_like(total))  # so that a token of probability 0 is never reached
     aims = torch.minimum(draws.to(exact).to(logits.device) * total, below_total)
     return torch.searchsorted(cumulative, aims[:, None], right=True)[:, 0]
+
+
+def _among(logits: torch.Tensor, top_k: int, top_p: float) -> torch.Tensor:
+    """Return (B, V) logits with -inf for the tokens that may not be drawn.
+
+    Source:
+        Holtzman et al. (2020), ICLR: the nucleus is the smallest set of likeliest tokens whose probability reaches
+        `top_p`; it holds at least one.
+    """
+    if 0 < top_k < logits.shape[-1]:
+        least = logits.topk(top_k).values[:, -1:]  # (B, 1)
+        logits = logits.masked_fill(logits < least, -torch.inf)
+    if top_p < 1:
+        ordered, places = logits.sort(-1, descending=True)
+        probabilities = ordered.softmax(-1)
+        outside = probabilities.cumsum(-1) - probabilities >= top_p  # what is likelier reaches it already
+        logits = logits.masked_fill(outside.scatter(-1, places, outside), -torch.inf)
+    return logits

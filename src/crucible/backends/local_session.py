@@ -1,45 +1,26 @@
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# (transformers and PEFT models are untyped)
 """One adapter in training in this process: the session of `LocalBackend`.
 
-Requests run one after another on the session's own thread. All randomness is the session's own generator, so a session
-gives the same numbers alone, beside others, and after `load_checkpoint`.
+Requests run one after another on the session's own thread, each in the scope of whoever submitted it.
 """
 
 from __future__ import annotations
 
-import base64
 import functools
-import json
-import math
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-import safetensors.torch
-import torch
-from safetensors import SafetensorError
-
-from crucible.backends.adapter import attach_adapter, merged_model
-from crucible.backends.batching import groups_by_length
-from crucible.backends.checkpoint import (
-    ADAPTER_CONFIG,
-    ADAPTER_WEIGHTS,
-    OPTIMIZER,
-    STATE,
-    read_checkpoint,
-    write_checkpoint,
-)
 from crucible.backends.future import RequestQueue, SessionFuture
+from crucible.backends.local_adapter import LocalAdapter
 from crucible.backends.local_base import LoadedBase
 from crucible.backends.local_sampler import LocalSampler
-from crucible.backends.losses import get_loss
-from crucible.backends.records import AdamParams, ForwardBackwardOutput, OptimStepOutput
-from crucible.backends.scoring import target_logprobs, tokens_per_group
-from crucible.backends.weights import FlatWeights
-from crucible.errors import BackendError, CheckpointError, DataError
+from crucible.backends.losses import CustomLoss, Loss
+from crucible.backends.prompt_scoring import prompt_logprobs
+from crucible.backends.records import ForwardBackwardOutput, OptimizerParams, OptimStepOutput, SessionStatus
+from crucible.backends.session_events import SessionEvents
 from crucible.ir import LoraConfig
-from crucible.text import Datum, Tokenizer
+from crucible.text import Datum, ModelInput, Tokenizer
 
 __all__ = ["LocalSession"]
 
@@ -55,10 +36,11 @@ class LocalSession:
     def __init__(self, config: LoraConfig, base: LoadedBase) -> None:
         self._config = config
         self._base = base
-        self._generator = torch.Generator(device=base.device).manual_seed(config.seed)  # dropout
-        self._adapted = attach_adapter(base, config, self._generator)
-        self._weights = FlatWeights(self._adapted.trained())
         self._queue = RequestQueue("crucible-session", backend="local")
+        self._events = SessionEvents(backend="local", base_model=config.base_model, rank=config.rank)
+        self._adapter = LocalAdapter(config, base)
+        self._events.begin()
+        self._queue.is_ready()
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -78,37 +60,75 @@ class LocalSession:
     @property
     def trainable_parameters(self) -> int:
         """Count of the adapter's weights."""
-        return self._weights.size
+        return self._adapter.weights.size
 
     @property
     def base_digest(self) -> str:
         """SHA-256 of the base model's files."""
         return self._base.digest
 
+    @property
+    def session_id(self) -> str:
+        """16 hexadecimal digits that this session's events carry."""
+        return self._events.session_id
+
+    @property
+    def status(self) -> SessionStatus:
+        """What the session does now; its thread sets it as requests begin and end."""
+        return self._queue.status
+
     def forward_backward(
-        self, data: Sequence[Datum], loss: str = "cross_entropy"
+        self,
+        data: Sequence[Datum],
+        loss: str | Loss = "cross_entropy",
+        *,
+        loss_config: Mapping[str, float] | None = None,
     ) -> SessionFuture[ForwardBackwardOutput]:
         """Add the gradient of the summed loss over `data` to the accumulated gradient.
 
         The future raises `DataError` for an empty batch, a datum longer than the window or with no weight other than
-        0, and a token outside the vocabulary; `BackendError` for an unknown loss.
+        0, a token outside the vocabulary, and an input of the loss that is missing; `BackendError` for an unknown
+        loss; `TrainError` for a loss that returned no number.
+
+        Args:
+            data: At least one datum, each with a weight other than 0.
+            loss: Name of a registered loss, or the loss itself.
+            loss_config: Settings of the loss that are not its defaults.
         """
-        call = functools.partial(self._forward_backward, tuple(data), loss)
+        call = functools.partial(self._forward_backward, tuple(data), loss, loss_config)
         return self._queue.submit("forward_backward", call)
 
-    def forward(self, data: Sequence[Datum], loss: str = "cross_entropy") -> SessionFuture[ForwardBackwardOutput]:
+    def forward(
+        self,
+        data: Sequence[Datum],
+        loss: str | Loss = "cross_entropy",
+        *,
+        loss_config: Mapping[str, float] | None = None,
+    ) -> SessionFuture[ForwardBackwardOutput]:
         """Compute the summed loss and every target's log-probability, without dropout and without a gradient.
 
         The future raises as that of `forward_backward`, except that weights may all be 0.
         """
-        return self._queue.submit("forward", functools.partial(self._forward, tuple(data), loss))
+        call = functools.partial(self._adapter.forward, tuple(data), loss, loss_config)
+        return self._queue.submit("forward", call, status="evaluating")
 
-    def optim_step(self, params: AdamParams) -> SessionFuture[OptimStepOutput]:
-        """Take one AdamW step with the accumulated gradient, then clear it.
+    def forward_backward_custom(self, data: Sequence[Datum], fn: CustomLoss) -> SessionFuture[ForwardBackwardOutput]:
+        """Add the gradient of any differentiable function of the log-probabilities of the data's targets.
+
+        `fn(data, logprobs)` is called once, on the session's thread, after one forward pass with dropout; it returns
+        a scalar tensor and its metrics. The future raises what `fn` raises, `DataError` as `forward` does,
+        `TrainError` where no loss came back or none that depends on the logprobs, `NonFiniteLoss` where the loss or
+        its gradient is not finite; then nothing was added.
+        """
+        call = functools.partial(self._forward_backward_custom, tuple(data), fn)
+        return self._queue.submit("forward_backward_custom", call)
+
+    def optim_step(self, params: OptimizerParams) -> SessionFuture[OptimStepOutput]:
+        """Take one step of the optimiser that `params` are of with the accumulated gradient, then clear it.
 
         The future raises `TrainError` where there is no gradient and `NonFiniteLoss` where it is not finite.
         """
-        return self._queue.submit("optim_step", functools.partial(self._weights.step, params))
+        return self._queue.submit("optim_step", functools.partial(self._optim_step, params))
 
     def save_checkpoint(self, path: Path) -> SessionFuture[Path]:
         """Write the adapter in the PEFT layout, the optimiser's and the generator's state to the folder `path`.
@@ -124,15 +144,22 @@ class LocalSession:
         """
         return self._queue.submit("load_checkpoint", functools.partial(self._load, Path(path)))
 
+    def logprobs(self, prompts: Sequence[str | ModelInput]) -> SessionFuture[list[list[float | None]]]:
+        """Compute each prompt's token log-probabilities given the tokens before; the first token has None.
+
+        The future raises `DataError` for a prompt that is empty or longer than the window.
+        """
+        call = functools.partial(self._logprobs, tuple(prompts))
+        return self._queue.submit("logprobs", call, status="evaluating")
+
     def create_sampler(self) -> LocalSampler:
-        """Return a sampler with the weights as they are after all requests submitted so far."""
-        merged = self._queue.submit("create_sampler", functools.partial(merged_model, self._adapted)).result()
-        name = f"{self._config.base_model}+lora-r{self._config.rank}"
-        return LocalSampler(self._base, model=name, weights=merged)
+        """Return a sampler with the weights as they are after all requests submitted so far; it keeps them."""
+        return self._queue.submit("create_sampler", self._create_sampler, status="evaluating").result()
 
     def close(self) -> None:
         """Finish what was submitted; later requests raise `BackendError`."""
         self._queue.close()
+        self._events.end(self._queue.failure)
 
     def __enter__(self) -> LocalSession:
         return self
@@ -142,110 +169,45 @@ class LocalSession:
     ) -> None:
         self.close()
 
-    def _forward_backward(self, data: tuple[Datum, ...], loss: str) -> ForwardBackwardOutput:
-        asked = [[place for place, weight in enumerate(datum.weights) if weight != 0] for datum in data]
-        for number, positions in enumerate(asked):
-            if not positions:
-                raise DataError(f"datum {number} has only weights of 0, so there is nothing to train on")
-        output = self._score(data, asked, loss, backward=True)
-        self._weights.has_gradient = True
-        return output
-
-    @torch.no_grad()
-    def _forward(self, data: tuple[Datum, ...], loss: str) -> ForwardBackwardOutput:
-        with self._adapted.without_dropout():
-            return self._score(data, [list(range(len(datum))) for datum in data], loss, backward=False)
-
-    def _score(
-        self, data: tuple[Datum, ...], asked: list[list[int]], loss: str, *, backward: bool
+    def _forward_backward(
+        self, data: tuple[Datum, ...], loss: str | Loss, config: Mapping[str, float] | None
     ) -> ForwardBackwardOutput:
-        compute = get_loss(loss)
-        self._check(data)
-        total = 0.0
-        logprobs: list[list[float | None]] = [[None] * len(datum) for datum in data]
-        lengths = [len(datum) for datum in data]
-        limit = tokens_per_group(self._base.embedded_tokens)
-        for group in groups_by_length(lengths, max_rows=len(data), max_padded_tokens=limit):
-            flat = self._group_logprobs([data[i] for i in group], [asked[i] for i in group])  # (M,)
-            weights = torch.tensor([data[i].weights[place] for i in group for place in asked[i]], device=self.device)
-            group_loss = compute(flat, weights)
-            if backward:
-                group_loss.backward()
-            total += float(group_loss.detach())
-            values = iter(flat.tolist())
-            for i in group:
-                for place in asked[i]:
-                    logprobs[i][place] = next(values)
-        metrics = {
-            "loss:sum": total,
-            "input_tokens:sum": float(sum(lengths)),
-            "weighted_tokens:sum": float(sum(sum(weight != 0 for weight in datum.weights) for datum in data)),
-        }
-        return ForwardBackwardOutput(loss=total, logprobs=logprobs, metrics=metrics)
+        call = functools.partial(self._adapter.forward_backward, data, loss, config)
+        return self._events.forward_backward(len(data), loss, call)
 
-    def _group_logprobs(self, data: list[Datum], asked: list[list[int]]) -> torch.Tensor:
-        try:
-            return target_logprobs(
-                self._adapted.model,
-                [datum.model_input.tokens for datum in data],
-                [datum.target_tokens for datum in data],
-                asked,
-                pad_id=self.tokenizer.pad_id,
-                device=self.device,
-            )
-        except torch.OutOfMemoryError as error:
-            longest = max(len(datum) for datum in data)
-            raise BackendError(
-                f"{self.device} ran out of memory on {len(data)} sequences of up to {longest} tokens; "
-                "use smaller batches",
-                backend="local",
-            ) from error
+    def _forward_backward_custom(self, data: tuple[Datum, ...], fn: CustomLoss) -> ForwardBackwardOutput:
+        call = functools.partial(self._adapter.forward_backward_custom, data, fn)
+        return self._events.forward_backward(len(data), fn, call)
 
-    def _check(self, data: tuple[Datum, ...]) -> None:
-        if not data:
-            raise DataError("a request needs at least one datum, got none")
-        for number, datum in enumerate(data):
-            if len(datum) > self.window:
-                raise DataError(f"datum {number} has {len(datum)} tokens and the model's window holds {self.window}")
-            if not all(map(math.isfinite, datum.weights)):
-                raise DataError(f"datum {number} has a weight that is not finite")
-            tokens = (*datum.model_input.tokens, *datum.target_tokens)
-            if min(tokens) < 0 or max(tokens) >= self._base.embedded_tokens:
-                raise DataError(
-                    f"datum {number} holds a token outside the vocabulary of {self._base.embedded_tokens}: "
-                    f"{min(tokens) if min(tokens) < 0 else max(tokens)}; was it made with another tokenizer?"
-                )
+    def _optim_step(self, params: OptimizerParams) -> OptimStepOutput:
+        return self._events.optim_step(functools.partial(self._adapter.weights.step, params))
 
     def _save(self, path: Path) -> Path:
-        state = {
-            "step": self._weights.step_count,
-            "device_type": torch.device(self.device).type,
-            "generator": base64.b64encode(self._generator.get_state().numpy().tobytes()).decode(),
-            "config": self._config.model_dump(mode="json"),
-        }
-        files = {
-            ADAPTER_CONFIG: self._adapted.config_json(),
-            ADAPTER_WEIGHTS: safetensors.torch.save(self._weights.weights(), metadata={"format": "pt"}),
-            OPTIMIZER: safetensors.torch.save(self._weights.optimizer_state(), metadata={"format": "pt"}),
-            STATE: json.dumps(state, indent=2, sort_keys=True).encode(),
-        }
-        return write_checkpoint(path, files)
+        started = time.monotonic_ns()
+        self._adapter.save(path)
+        step = self._adapter.weights.step_count
+        self._events.checkpoint_saved(path, step=step, duration_ns=time.monotonic_ns() - started)
+        return path
 
     def _load(self, path: Path) -> Path:
-        files = read_checkpoint(path)
-        try:
-            state = json.loads(files[STATE])
-            weights = safetensors.torch.load(files[ADAPTER_WEIGHTS])
-            optimizer = safetensors.torch.load(files[OPTIMIZER])
-            generator = torch.frombuffer(bytearray(base64.b64decode(state["generator"])), dtype=torch.uint8)
-            written_on = state["device_type"]
-        except (ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise CheckpointError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
-        if written_on != torch.device(self.device).type:
-            raise CheckpointError(
-                f"{path} was written on {written_on} and this session is on {self.device}: "
-                "dropout could not go on exactly"
-            )
-        self._weights.restore(weights, optimizer)
-        self._generator.set_state(generator)
+        started = time.monotonic_ns()
+        self._adapter.load(path)
+        step = self._adapter.weights.step_count
+        self._events.checkpoint_loaded(path, step=step, duration_ns=time.monotonic_ns() - started)
         return path
+
+    def _create_sampler(self) -> LocalSampler:
+        started = time.monotonic_ns()
+        name = f"{self._config.base_model}+lora-r{self._config.rank}"
+        sampler = LocalSampler(self._base, model=name, weights=self._adapter.merged())
+        step = self._adapter.weights.step_count
+        self._events.sampler_created(sampler.model, step=step, duration_ns=time.monotonic_ns() - started)
+        return sampler
+
+    def _logprobs(self, prompts: tuple[str | ModelInput, ...]) -> list[list[float | None]]:
+        return prompt_logprobs(
+            prompts,
+            lambda data: self._adapter.forward(data, "cross_entropy", None),
+            tokenizer=self.tokenizer,
+            window=self.window,
+        )

@@ -6,14 +6,24 @@ futures at once; the order of submission is the order of execution.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from crucible.backends.future import SessionFuture
-from crucible.backends.records import AdamParams, ForwardBackwardOutput, OptimStepOutput, Sample, SamplingParams
+from crucible.backends.records import (
+    ForwardBackwardOutput,
+    OptimizerParams,
+    OptimStepOutput,
+    Sample,
+    SamplingParams,
+    SessionStatus,
+)
 from crucible.ir import LoraConfig
-from crucible.text import Datum, Tokenizer
+from crucible.text import Datum, ModelInput, Tokenizer
+
+if TYPE_CHECKING:
+    from crucible.backends.losses import CustomLoss, Loss  # PyTorch's tensors, which nobody here needs
 
 __all__ = ["Backend", "Sampler", "Session"]
 
@@ -78,8 +88,8 @@ class Session(Protocol):
         ...
 
     @property
-    def trainable_parameters(self) -> int:
-        """Count of weights that training changes."""
+    def trainable_parameters(self) -> int | None:
+        """Count of weights that training changes; None where the backend does not say."""
         ...
 
     @property
@@ -87,17 +97,47 @@ class Session(Protocol):
         """SHA-256 of the base model's files; None where the backend does not see them."""
         ...
 
-    def forward_backward(
-        self, data: Sequence[Datum], loss: str = "cross_entropy"
-    ) -> SessionFuture[ForwardBackwardOutput]:
-        """Add the gradient of the summed loss over `data` to the accumulated gradient."""
+    @property
+    def status(self) -> SessionStatus:
+        """What the session does now; each request sets it as it begins and ends."""
         ...
 
-    def forward(self, data: Sequence[Datum], loss: str = "cross_entropy") -> SessionFuture[ForwardBackwardOutput]:
+    def forward_backward(
+        self,
+        data: Sequence[Datum],
+        loss: str | Loss = "cross_entropy",
+        *,
+        loss_config: Mapping[str, float] | None = None,
+    ) -> SessionFuture[ForwardBackwardOutput]:
+        """Add the gradient of the summed loss over `data` to the accumulated gradient.
+
+        Args:
+            data: At least one datum, each with a weight other than 0.
+            loss: Name of a registered loss, or the loss itself.
+            loss_config: Settings of the loss that are not its defaults.
+        """
+        ...
+
+    def forward(
+        self,
+        data: Sequence[Datum],
+        loss: str | Loss = "cross_entropy",
+        *,
+        loss_config: Mapping[str, float] | None = None,
+    ) -> SessionFuture[ForwardBackwardOutput]:
         """Compute the summed loss over `data` without dropout and without touching the gradient."""
         ...
 
-    def optim_step(self, params: AdamParams) -> SessionFuture[OptimStepOutput]:
+    def forward_backward_custom(self, data: Sequence[Datum], fn: CustomLoss) -> SessionFuture[ForwardBackwardOutput]:
+        """Add the gradient of any differentiable function of the targets' log-probabilities.
+
+        Args:
+            data: At least one datum; what their weights mean is up to `fn`.
+            fn: `(data, logprobs) -> (loss, metrics)`: called once, with one tensor (T_i,) a datum.
+        """
+        ...
+
+    def optim_step(self, params: OptimizerParams) -> SessionFuture[OptimStepOutput]:
         """Change the weights by the accumulated gradient, then clear it."""
         ...
 
@@ -107,6 +147,10 @@ class Session(Protocol):
 
     def load_checkpoint(self, path: Path) -> SessionFuture[Path]:
         """Continue from the checkpoint at `path`, exactly as if training had never stopped."""
+        ...
+
+    def logprobs(self, prompts: Sequence[str | ModelInput]) -> SessionFuture[list[list[float | None]]]:
+        """Compute the log-probability of each prompt's tokens given those before, without dropout; None for a first."""
         ...
 
     def create_sampler(self) -> Sampler:

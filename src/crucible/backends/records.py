@@ -10,11 +10,26 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["AdamParams", "ForwardBackwardOutput", "OptimStepOutput", "Sample", "SamplingParams"]
+__all__ = [
+    "AdamParams",
+    "ForwardBackwardOutput",
+    "OptimStepOutput",
+    "OptimizerParams",
+    "RmspropParams",
+    "Sample",
+    "SamplingParams",
+    "SessionStatus",
+    "SgdParams",
+]
+
+SessionStatus = Literal["initializing", "ready", "training", "evaluating", "completed", "failed"]
+"""What a session does: `initializing` until its weights are there; `ready` while no request is carried out;
+`training` while one is that changes weights or their gradient, saves or loads them; `evaluating` while one only looks
+at them; `completed` once it was closed after nothing failed; `failed` from the first request that failed on."""
 
 
 class AdamParams(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of AdamW with decoupled weight decay.
+    """One step of AdamW, whose weight decay is decoupled, or of Adam, whose is part of the gradient.
 
     Attributes:
         learning_rate: Step size, 0 or more.
@@ -23,6 +38,8 @@ class AdamParams(msgspec.Struct, frozen=True, kw_only=True):
         eps: Added to the root of the second moment, above 0.
         weight_decay: Share of each weight removed per unit of learning rate, 0 or more.
         grad_clip_norm: Largest Euclidean norm of the whole gradient; 0 turns clipping off.
+        decoupled: Whether the decay is taken off the weights themselves (AdamW); else it is added to the gradient,
+            which the moments then rescale (Adam). Without weight decay both are the same.
 
     Raises:
         ValueError: A value lies outside its range.
@@ -34,19 +51,90 @@ class AdamParams(msgspec.Struct, frozen=True, kw_only=True):
     eps: float = 1e-8
     weight_decay: float = 0.0
     grad_clip_norm: float = 0.0
+    decoupled: bool = True
 
     def __post_init__(self) -> None:
-        in_range = {
-            "learning_rate": 0 <= self.learning_rate < float("inf"),
-            "beta1": 0 <= self.beta1 < 1,
-            "beta2": 0 <= self.beta2 < 1,
-            "eps": 0 < self.eps < float("inf"),
-            "weight_decay": 0 <= self.weight_decay < float("inf"),
-            "grad_clip_norm": 0 <= self.grad_clip_norm < float("inf"),
-        }
-        for name, fits in in_range.items():
-            if not fits:
-                raise ValueError(f"AdamParams.{name} is out of range: {getattr(self, name)}")
+        _check_shares(self, "beta1", "beta2")
+        _check_amounts(self, "learning_rate", "weight_decay", "grad_clip_norm")
+        _check_above_zero(self, "eps")
+
+
+class SgdParams(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of gradient descent, with momentum or without.
+
+    Attributes:
+        learning_rate: Step size, 0 or more.
+        momentum: Share of the last direction that is kept, in [0, 1).
+        weight_decay: Added to the gradient as so many times the weights, 0 or more.
+        grad_clip_norm: Largest Euclidean norm of the whole gradient; 0 turns clipping off.
+
+    Raises:
+        ValueError: A value lies outside its range.
+    """
+
+    learning_rate: float = 1e-3
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    grad_clip_norm: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_shares(self, "momentum")
+        _check_amounts(self, "learning_rate", "weight_decay", "grad_clip_norm")
+
+
+class RmspropParams(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of RMSprop: the gradient over the root of its running mean square, with momentum or without.
+
+    Attributes:
+        learning_rate: Step size, 0 or more.
+        alpha: Decay rate of the mean square, in [0, 1).
+        eps: Added to its root, above 0.
+        momentum: Share of the last direction that is kept, in [0, 1).
+        weight_decay: Added to the gradient as so many times the weights, 0 or more.
+        grad_clip_norm: Largest Euclidean norm of the whole gradient; 0 turns clipping off.
+
+    Raises:
+        ValueError: A value lies outside its range.
+    """
+
+    learning_rate: float = 1e-2
+    alpha: float = 0.99
+    eps: float = 1e-8
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    grad_clip_norm: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_shares(self, "alpha", "momentum")
+        _check_amounts(self, "learning_rate", "weight_decay", "grad_clip_norm")
+        _check_above_zero(self, "eps")
+
+
+OptimizerParams = AdamParams | SgdParams | RmspropParams
+"""What `optim_step` takes: which rule, and its settings for this step."""
+
+
+def _check_shares(params: OptimizerParams, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(params, name) < 1:
+            raise _out_of_range(params, name, "in [0, 1)")
+
+
+def _check_amounts(params: OptimizerParams, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(params, name) < float("inf"):
+            raise _out_of_range(params, name, "0 or more and finite")
+
+
+def _check_above_zero(params: OptimizerParams, *names: str) -> None:
+    for name in names:
+        if not 0 < getattr(params, name) < float("inf"):
+            raise _out_of_range(params, name, "above 0 and finite")
+
+
+def _out_of_range(params: OptimizerParams, name: str, expected: str) -> ValueError:
+    kind = type(params).__name__
+    return ValueError(f"{kind}.{name} is out of range: expected {expected}, got {getattr(params, name)}")
 
 
 class ForwardBackwardOutput(msgspec.Struct, frozen=True):
@@ -56,7 +144,8 @@ class ForwardBackwardOutput(msgspec.Struct, frozen=True):
         loss: The loss, summed over tokens and data (never averaged).
         logprobs: One list a datum, one natural-log probability a target token. `forward` fills every position;
             `forward_backward` computes those that the loss reads and leaves None where the weight is 0.
-        metrics: Named `quantity:reduction` as Tinker's are: `loss:sum`, `input_tokens:sum`, `weighted_tokens:sum`.
+        metrics: Named `quantity:reduction` as Tinker's are: `loss:sum`, `input_tokens:sum`, `weighted_tokens:sum`, of a
+            composite loss `loss/<name>:sum` of each part before its weight, of a custom loss what it reported.
     """
 
     loss: float
@@ -82,10 +171,14 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         max_tokens: Most tokens of an answer, at least 1.
         temperature: 0 takes the likeliest token each time; 1 draws from the model's own distribution.
+        top_k: Draw among so many likeliest tokens only (tokens as likely as the last of them included); -1: all.
+        top_p: Draw among the fewest likeliest tokens that together have this probability, in (0, 1]; after `top_k`.
         seed: Makes the draws of a call repeatable; None takes a fresh one from the system. Unused when greedy.
         seeds: One seed a prompt of the call, in their order, in place of `seed`: what is drawn for a prompt then
             depends on its own seed and not on its place in the call. Unused when greedy.
         stop: Strings that end an answer; they are cut from its text.
+        stop_tokens: Tokens that end an answer, beside the model's own end tokens; the last one is cut from its text.
+        ignore_eos: Go on after the model's own end tokens (Tinker's `stop=[]`).
 
     Raises:
         ValueError: A value lies outside its range.
@@ -93,17 +186,27 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
 
     max_tokens: int = 64
     temperature: float = 0.0
+    top_k: int = -1
+    top_p: float = 1.0
     seed: int | None = None
     seeds: tuple[int, ...] | None = None
     stop: tuple[str, ...] = ()
+    stop_tokens: tuple[int, ...] = ()
+    ignore_eos: bool = False
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
             raise ValueError(f"SamplingParams.max_tokens must be at least 1, got {self.max_tokens}")
         if not 0 <= self.temperature < float("inf"):
             raise ValueError(f"SamplingParams.temperature must be 0 or more and finite, got {self.temperature}")
+        if self.top_k != -1 and self.top_k < 1:
+            raise ValueError(f"SamplingParams.top_k must be at least 1, or -1 for all tokens, got {self.top_k}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"SamplingParams.top_p must be above 0 and at most 1, got {self.top_p}")
         if self.seed is not None and self.seeds is not None:
             raise ValueError("SamplingParams takes seed or seeds, not both")
+        if isinstance(self.stop, str):  # its letters would be stops
+            raise TypeError(f"SamplingParams.stop is a tuple of strings, got the string {self.stop!r}")
         if not all(self.stop):
             raise ValueError("SamplingParams.stop holds an empty string, which would end every answer at once")
 

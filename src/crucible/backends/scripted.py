@@ -48,6 +48,16 @@ class ScriptedSampler:
             )
         return samples
 
+    def sample_groups(
+        self, prompts: Sequence[str], params: SamplingParams | None = None, *, num_samples: int
+    ) -> list[list[Sample]]:
+        """Return the scripted answer to each prompt `num_samples` times.
+
+        Raises:
+            BackendError: The mapping has no answer for a prompt.
+        """
+        return [[sample] * num_samples for sample in self.sample(prompts, params)]
+
     async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
         """`sample` for async code; a script never waits."""
         return self.sample(prompts, params)

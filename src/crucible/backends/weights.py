@@ -1,29 +1,28 @@
 # pyright: reportUnknownMemberType=false
-# (torch.optim's state is untyped)
+# (torch.linalg is untyped)
 """The trainable weights of a session as one flat vector, and the optimiser over it.
 
-Every adapter matrix is a view into the vector, its gradient a view into another: AdamW, the gradient norm and clearing
-are then a few operations whatever the count of layers, which is what a tiny model's step costs most of.
+Every adapter matrix is a view into the vector, its gradient a view into another: the optimiser, the gradient norm and
+clearing are then a few operations whatever the count of layers, which is what a tiny model's step costs most of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import nn
 
-from crucible.backends.records import AdamParams, OptimStepOutput
+from crucible.backends.records import OptimizerParams, OptimStepOutput
+from crucible.backends.update_rules import MOMENTS, UpdateRule, rule_name
 from crucible.errors import CheckpointError, NonFiniteLoss, TrainError
 
 __all__ = ["FlatWeights"]
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
-
 
 class FlatWeights:
-    """Trainable parameters laid out in one vector, with AdamW over it.
+    """Trainable parameters laid out in one vector, with an optimiser over it.
 
     Args:
         named: Parameters by the names that checkpoints give them; all on one device. Their storage is replaced.
@@ -42,26 +41,21 @@ class FlatWeights:
             parameter.grad = self._gradients[name]
         self._flat = nn.Parameter(flat)
         self._flat.grad = self._gradient = gradient
-        self._adamw = torch.optim.AdamW([self._flat], fused=device.type in {"cpu", "cuda"})
+        self._rule = UpdateRule(self._flat)
+        self.step_count = 0
         self.has_gradient = False
 
-    @property
-    def step_count(self) -> int:
-        """Optimiser steps taken so far."""
-        state = self._adamw.state.get(self._flat)
-        return int(state["step"]) if state else 0
-
     @torch.no_grad()
-    def step(self, params: AdamParams) -> OptimStepOutput:
-        """Change the weights by AdamW with the accumulated gradient, then clear it.
+    def step(self, params: OptimizerParams) -> OptimStepOutput:
+        """Change the weights by one optimiser step with the accumulated gradient, then clear it.
+
+        The parameters' type says which rule; one that differs from the last step's begins with no moments.
 
         Raises:
-            TrainError: No gradient was accumulated since the last step.
+            TrainError: No gradient was accumulated since the last step, or the parameters are of no known rule.
             NonFiniteLoss: The gradient holds NaN or infinity; the weights are left as they were.
-
-        Source:
-            Loshchilov & Hutter (2019), ICLR, algorithm 2, as in `torch.optim.AdamW`.
         """
+        rule = rule_name(params)
         if not self.has_gradient:
             raise TrainError("optim_step needs a forward_backward before it: there is no gradient to step with")
         norm = float(cast("torch.Tensor", torch.linalg.vector_norm(self._gradient)))
@@ -73,13 +67,8 @@ class FlatWeights:
             )
         if 0 < params.grad_clip_norm < norm:
             self._gradient.mul_(params.grad_clip_norm / norm)
-        self._adamw.param_groups[0].update(
-            lr=params.learning_rate,
-            betas=(params.beta1, params.beta2),
-            eps=params.eps,
-            weight_decay=params.weight_decay,
-        )
-        self._adamw.step()
+        self._rule.step(rule, params)
+        self.step_count += 1
         self._gradient.zero_()
         self.has_gradient = False
         return OptimStepOutput(gradient_norm=norm, step=self.step_count)
@@ -89,13 +78,14 @@ class FlatWeights:
         return {name: view.cpu().clone() for name, view in self._weights.items()}
 
     def optimizer_state(self) -> dict[str, torch.Tensor]:
-        """Return CPU copies of all else that a later step depends on: moments, step count, pending gradient."""
-        state = self._adamw.state.get(self._flat)
+        """Return CPU copies of all else that a later step depends on: moments, step counts, pending gradient."""
         tensors: dict[str, torch.Tensor] = {}
-        if state:
-            tensors["step"] = state["step"].cpu().clone()
-            for moment in _MOMENTS:
-                tensors |= _prefixed(moment, _split(state[moment], self._weights))
+        if self.step_count:
+            tensors["step"] = torch.tensor(float(self.step_count))
+            if self._rule.name != "adam" or self._rule.steps != self.step_count:  # the count of a changed optimiser
+                tensors["rule_step"] = torch.tensor(float(self._rule.steps))
+        for name, moment in self._rule.moments().items():
+            tensors |= _prefixed(name, _split(moment, self._weights))
         if self.has_gradient:
             tensors |= _prefixed("gradient", self._gradients)
         return tensors
@@ -113,20 +103,23 @@ class FlatWeights:
             kind, _, parameter = name.partition(":")
             groups.setdefault(kind, {})[parameter] = tensor
         step = groups.pop("step", {}).get("")
-        if groups.keys() - {"gradient"} != (set[str]() if step is None else set(_MOMENTS)):
+        rule_step = groups.pop("rule_step", {}).get("")
+        kept = frozenset(groups.keys() - {"gradient"})
+        is_adam, is_other = kept == MOMENTS["adam"], rule_step is not None and kept <= MOMENTS["rmsprop"]
+        if not (is_adam or is_other if step is not None else not kept and rule_step is None):
             raise CheckpointError(
                 f"the checkpoint's optimizer state is of an unknown form: step {step}, then {', '.join(sorted(groups))}"
             )
         for kind, tensors in groups.items():
             _check_fit(self._weights, tensors, kind)
         _fill(self._weights, weights)
-        self._adamw.state.clear()
+        self._rule.clear()
+        self.step_count = 0 if step is None else int(step)
         if step is not None:
-            moments: dict[str, Any] = {"step": step.to(self._flat.device)}
-            for moment in _MOMENTS:
-                moments[moment] = torch.empty_like(self._flat)
-                _fill(_split(moments[moment], self._weights), groups[moment])
-            self._adamw.state[self._flat] = moments
+            moments = {name: torch.empty_like(self._gradient) for name in kept}
+            for name, moment in moments.items():
+                _fill(_split(moment, self._weights), groups[name])
+            self._rule.restore(moments, int(step if rule_step is None else rule_step))
         self._gradient.zero_()
         self.has_gradient = "gradient" in groups
         if self.has_gradient:

@@ -18,6 +18,7 @@ from rich.text import Text
 from crucible import __version__
 from crucible.cli import reading
 from crucible.cli.access import JsonOption, StoreOption, find_run
+from crucible.cli.checkpoints import checkpoints as checkpoint_commands
 from crucible.cli.compare import compare
 from crucible.cli.console import console as make_console
 from crucible.cli.failure import handled
@@ -57,6 +58,7 @@ for name, command in {
 app.add_typer(runs, name="runs")
 app.add_typer(trace_commands, name="trace")
 app.add_typer(telemetry_commands, name="telemetry")
+app.add_typer(checkpoint_commands, name="checkpoints")
 app.command("compare")(compare)
 app.command("schema")(reading.schema)
 app.command("stages")(reading.stages)

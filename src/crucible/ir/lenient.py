@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from crucible.errors import SpecError, SpecErrors, UnknownKeyWarning
 from crucible.ir.model import did_you_mean
 from crucible.ir.predecessor import NotElixir
+from crucible.ir.spelling import names_of
 from crucible.ir.wording_text import hidden
 
 __all__ = ["settled"]
@@ -62,7 +63,7 @@ class _Notes:
 
 
 def _model(kind: type[BaseModel], data: Mapping[Any, Any], path: str, notes: _Notes) -> dict[str, Any]:
-    fields = {alias: found for name, found in kind.model_fields.items() for alias in (name, found.alias or name)}
+    fields = {each: found for name, found in kind.model_fields.items() for each in names_of(name, found)}
     takes_all = kind.model_config.get("extra") == "allow" or "extra" not in fields
     result: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
@@ -109,7 +110,7 @@ def _note_loose(branches: list[Any], value: Mapping[Any, Any], path: str, notes:
     """Name the keys for which a map is not read as the type that it could have been."""
     for kind in branches:
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            known = {alias for name, found in kind.model_fields.items() for alias in (name, found.alias or name)}
+            known = {each for name, found in kind.model_fields.items() for each in names_of(name, found)}
             unknown = [str(key) for key in value if key not in known]
             is_meant = len(unknown) < len(value) or any(did_you_mean(key, known) for key in unknown)
             if unknown and is_meant:  # a map that has nothing of the type is the plain one that it may be

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from crucible.ir.issue import Issue
+from crucible.ir.lora import LoraConfig
 from crucible.ir.rules import error, rule, warning
 from crucible.ir.training import EarlyStoppingConfig, OptimizerConfig, TrainingConfig, TrainingRun
 
-__all__ = ["early_stopping", "ending", "learning_rate"]
+__all__ = ["early_stopping", "ending", "held_out", "learning_rate"]
 
 _HELD_OUT = ("validation_", "val_", "eval_")
 
@@ -26,6 +27,16 @@ def early_stopping(config: TrainingConfig) -> Iterable[Issue]:
             f"early_stopping watches {stopping.metric}, and validation_split holds no examples out to measure it on"
         )
         yield warning("early_stopping", "mismatch", message)
+
+
+@rule(LoraConfig)
+def held_out(config: LoraConfig) -> Iterable[Issue]:
+    """Validations need items that are held out."""
+    if config.validation_fraction == 0:
+        for name in ("eval_every", "early_stopping"):
+            if getattr(config, name) is not None:
+                message = f"{name} needs held-out items to go by; set validation_fraction above 0"
+                yield error(name, "mismatch", message)
 
 
 @rule(TrainingConfig)

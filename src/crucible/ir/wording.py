@@ -169,7 +169,7 @@ def _worded(detail: Mapping[str, Any], place: Place, parent: Place, path: Path, 
         words = type_words(place) if code == "missing" else words
         code = "type" if code == "missing" else code
         words += f" (leave it out for the default {show(default)})"
-    if code in ("unknown_key", "invalid"):
+    if code in ("unknown_key", "clash", "invalid"):
         return Problem(path, code, words)
     if detail["type"] in ("missing", "json_invalid") or detail["type"] not in _known_kinds():
         return Problem(path, code, f"{label} {words}")
@@ -185,7 +185,7 @@ def _words(detail: Mapping[str, Any], place: Place, parent: Place, key: str) -> 
     if kind == "missing":
         return "missing", "is required", ""
     if kind == "extra_forbidden":
-        return "unknown_key", "unknown key" + did_you_mean(key, parent.fields()), ""
+        return *_of_key(key, parent), ""
     if kind == "value_error":
         return "invalid", str(context["error"]), ""
     if is_bound or kind.endswith(("_type", "_parsing")) or kind in _ALSO_TYPES:
@@ -193,6 +193,13 @@ def _words(detail: Mapping[str, Any], place: Place, parent: Place, key: str) -> 
     if kind in ("literal_error", "enum"):
         return _of_choice(place, value)
     return *_of_form(kind, place, context, detail["msg"]), ""
+
+
+def _of_key(key: str, parent: Place) -> tuple[str, str]:
+    """Word a key that the type does not have, or that it has under another name and got by that."""
+    if (first := parent.first_name_of(key)) != key:
+        return "clash", f"is another name of {first}, which is given, too; leave one of them out"
+    return "unknown_key", "unknown key" + did_you_mean(key, parent.fields())
 
 
 def _of_type(place: Place, value: Any, detail: Mapping[str, Any]) -> tuple[str, str, str]:

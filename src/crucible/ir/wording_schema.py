@@ -80,6 +80,11 @@ class Place:
         node = self._fields().get(key, {}).get("schema", {})
         return node.get("default") if node.get("type") == "default" else None
 
+    def first_name_of(self, key: str) -> str:
+        """Return the name under which a field is written that may be given as `key`; `key` itself if it is that."""
+        fields = self._fields()
+        return next((name for name, field in fields.items() if key in fields and field is fields[key]), key)
+
     def at(self, node: Mapping[str, Any] | None) -> Place:
         """Return the place of a node of the same schema, with its wrapping taken off."""
         definitions, cls = self.definitions, None
@@ -104,8 +109,16 @@ class Place:
         if self.kind not in _FIELDS:
             return {}
         fields: dict[str, Any] = self.get("fields")
-        aliases = {name: field.get("validation_alias") for name, field in fields.items()}
-        return {alias if isinstance(alias := aliases[name], str) else name: field for name, field in fields.items()}
+        return {key: field for name, field in fields.items() for key in _keys(name, field)}
+
+
+def _keys(name: str, field: Mapping[str, Any]) -> list[str]:
+    """Return the keys by which a field may be given, the one that is written first."""
+    alias = field.get("validation_alias")
+    if isinstance(alias, str):
+        return [alias]
+    spellings = cast("Sequence[Sequence[Any]]", alias or ())
+    return list(dict.fromkeys([name, *(path[0] for path in spellings if len(path) == 1)]))
 
 
 def place_of(kind: type[BaseModel]) -> Place:

@@ -4,16 +4,40 @@ Importing this room imports no PyTorch; a trainer's session does. Where models l
 """
 
 from crucible.ir import LoraConfig
-from crucible.train.records import Checkpoint, StepRecord, TrainResult, ValidationRecord
+from crucible.train.callbacks import Callbacks
+from crucible.train.flat import train_flat
+from crucible.train.keeping import (
+    CheckpointCache,
+    CheckpointStore,
+    StoredCheckpoint,
+    best_checkpoint,
+    merge,
+    open_checkpoints,
+    prune_checkpoints,
+)
+from crucible.train.quality import Assessment, QualityReport
+from crucible.train.records import Checkpoint, EpochRecord, StepRecord, TrainResult, ValidationRecord
 from crucible.train.schedule import learning_rate
 from crucible.train.trainer import Trainer
 
 __all__ = [
+    "Assessment",
+    "Callbacks",
     "Checkpoint",
+    "CheckpointCache",
+    "CheckpointStore",
+    "EpochRecord",
     "LoraConfig",
+    "QualityReport",
     "StepRecord",
+    "StoredCheckpoint",
     "TrainResult",
     "Trainer",
     "ValidationRecord",
+    "best_checkpoint",
     "learning_rate",
+    "merge",
+    "open_checkpoints",
+    "prune_checkpoints",
+    "train_flat",
 ]

@@ -15,7 +15,8 @@ from crucible import events
 from crucible.data import Dataset, Item, input_key, permutation
 from crucible.errors import DataError, TrainError
 from crucible.ir import LoraConfig
-from crucible.text import Datum, Tokenizer, completion_datum
+from crucible.text import Datum, Rendered, Tokenizer, completion_datum
+from crucible.train.conversations import asked, conversation, conversation_datum
 
 __all__ = ["Example", "TrainingData", "mean_weighted", "prepare"]
 
@@ -26,7 +27,8 @@ class Example(msgspec.Struct, frozen=True):
     Args:
         item_id: The item's id, for messages.
         asks: What items with the same input share, whatever their case and white space.
-        datum: Its tokens; weights are 1 on the answer and the end token, 0 on the prompt.
+        datum: Its tokens; weights are 1 on the answer and the end token, 0 on the prompt. Of a conversation: 1 on
+            what `train_on` names.
         trained_tokens: Sum of the weights, above 0.
     """
 
@@ -68,7 +70,8 @@ def prepare(items: Iterable[Item], tokenizer: Tokenizer, config: LoraConfig, win
         window: Most input tokens that the model takes.
 
     Raises:
-        DataError: There is no item, one has no prompt or no answer, none fits, or too few are left to hold some out.
+        DataError: There is no item, one has no prompt, no answer or nothing to train on, none fits, or too few are left
+            to hold some out.
         TrainError: `max_length` exceeds the window.
     """
     chosen = list(items)
@@ -84,9 +87,14 @@ def prepare(items: Iterable[Item], tokenizer: Tokenizer, config: LoraConfig, win
     )
 
 
-def mean_weighted(batch: Sequence[Example]) -> list[Datum]:
-    """Return the batch's data with weights that sum to 1, so that the summed loss is the mean per trained token."""
-    total = sum(example.trained_tokens for example in batch)
+def mean_weighted(batch: Sequence[Example], trained_tokens: float | None = None) -> list[Datum]:
+    """Return the batch's data with divided weights, so that the summed loss is the mean per trained token.
+
+    Args:
+        batch: The examples of one request.
+        trained_tokens: What to divide by: the trained tokens of all requests of the step; None: of this one.
+    """
+    total = trained_tokens or sum(example.trained_tokens for example in batch)
     return [
         msgspec.structs.replace(example.datum, weights=tuple(weight / total for weight in example.datum.weights))
         for example in batch
@@ -101,26 +109,47 @@ def _render_all(
     cut: list[str] = []
     left_out: list[str] = []
     for item in items:
-        if not item.expected:
-            raise DataError(f'item "{item.id}" has no answer; training needs one for every item')
-        if not item.input and tokenizer.bos_id is None:
-            raise DataError(f'item "{item.id}" has no prompt; training needs one for every item')
-        try:
-            rendered = completion_datum(
-                tokenizer, item.input, item.expected, max_length=max_length, on_overflow=config.on_overflow
-            )
-        except DataError:  # with prompt and answer there, it can only be too long
+        messages = conversation(item)
+        if messages is None:
+            rendered = _render_completion(item, tokenizer, config, max_length)
+        else:
+            rendered = conversation_datum(item, messages, tokenizer, config, max_length)
+        if rendered is None:
             left_out.append(item.id)
             continue
         if rendered.truncated:
             cut.append(item.id)
-        examples.append(Example(item.id, input_key(item.input), rendered.datum, sum(rendered.datum.weights)))
+        trained_tokens = sum(rendered.datum.weights)
+        if not trained_tokens > 0:
+            raise DataError(
+                f'item "{item.id}" has weights that sum to {trained_tokens:g}, so there is nothing to train on'
+            )
+        asks = input_key(item.input if messages is None else asked(messages))
+        examples.append(Example(item.id, asks, rendered.datum, trained_tokens))
     if not examples:
         raise DataError(
             f"none of the {len(items)} training items fits into {max_length} tokens; "
             "raise max_length, use a model with a longer window, or shorten the items"
         )
     return examples, cut, left_out
+
+
+def _render_completion(item: Item, tokenizer: Tokenizer, config: LoraConfig, max_length: int) -> Rendered | None:
+    """Return prompt and answer of an item as a datum; None where it is too long.
+
+    Raises:
+        DataError: It has no prompt, or no answer.
+    """
+    if not item.expected:
+        raise DataError(f'item "{item.id}" has no answer; training needs one for every item')
+    if not item.input and tokenizer.bos_id is None:
+        raise DataError(f'item "{item.id}" has no prompt; training needs one for every item')
+    try:
+        return completion_datum(
+            tokenizer, item.input, item.expected, max_length=max_length, on_overflow=config.on_overflow
+        )
+    except DataError:  # with prompt and answer there, it can only be too long
+        return None
 
 
 def _tell(count: int, cut: list[str], left_out: list[str], max_length: int) -> None:
@@ -176,5 +205,7 @@ def _is_synthetic(items: Iterable[Item], chosen: Sequence[Item]) -> bool:
 def _digest(items: Iterable[Item]) -> str:
     digest = hashlib.sha256()
     for item in items:
-        digest.update(msgspec.json.encode((item.id, item.input, item.expected)) + b"\n")
+        messages = conversation(item)
+        chat = () if messages is None else (messages,)
+        digest.update(msgspec.json.encode((item.id, item.input, item.expected, *chat)) + b"\n")
     return digest.hexdigest()

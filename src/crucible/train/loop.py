@@ -1,56 +1,51 @@
-"""The supervised loop: batches in a seeded order, one optimiser step each, validation and a checkpoint now and then.
+"""The supervised loop: batches in a seeded order, one optimiser step a window of them, validations and checkpoints.
 
 Where the loop stands is in the `TrainState` alone, and every random choice depends on the seed and that state, so a
-loop that goes on from a checkpoint does what one that never stopped would have done.
+loop that goes on from a checkpoint does what one that never stopped would have done. Checkpoints are taken between
+optimiser steps, never inside of one. `flat.train_flat` is the same training in sixty lines, to read first.
+
+A step is sent before the one ahead of it has answered, where nobody is to look at the weights in between: the session
+keeps the order, so the numbers are the same, and a remote one never waits for the next request.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+
+import msgspec
 
 from crucible import events
-from crucible.backends import AdamParams, Session
-from crucible.data import batches
-from crucible.errors import Cancelled, NonFiniteLoss
+from crucible.backends import ForwardBackwardOutput, OptimStepOutput, Session, SessionFuture
+from crucible.data.batching import prefetch
+from crucible.errors import Cancelled, NonFiniteLoss, TrainError
 from crucible.ir import LoraConfig
 from crucible.pipeline import check_cancelled
+from crucible.train.callbacks import Listeners
 from crucible.train.checkpoints import CheckpointFolder, TrainState
-from crucible.train.examples import Example, TrainingData, mean_weighted
-from crucible.train.records import StepRecord
+from crucible.train.early_stopping import best_of, gave_up, watched
+from crucible.train.examples import TrainingData
+from crucible.train.optimizer import step_params
+from crucible.train.records import Checkpoint, StepRecord
 from crucible.train.schedule import learning_rate
+from crucible.train.telling import Pace, epoch_record, tell_epoch, tell_step, tell_stopped
+from crucible.train.validating import Validator
+from crucible.train.windows import Window, steps_in_all, windows
 
-__all__ = ["SupervisedLoop", "mean_loss", "steps_in_all"]
-
-
-def steps_in_all(config: LoraConfig, items: int) -> int:
-    """Return how many optimiser steps a training takes: `max_steps`, or fewer where `epochs` ends it before.
-
-    Args:
-        config: Both limits and the batch size.
-        items: Training items, at least 1.
-    """
-    if config.epochs is None:
-        return config.max_steps
-    return min(config.max_steps, config.epochs * math.ceil(items / config.batch_size))
+__all__ = ["SupervisedLoop"]
 
 
-def mean_loss(session: Session, examples: Sequence[Example], batch_size: int) -> float:
-    """Return the mean negative log-likelihood in nats per trained token, dropout off.
+class _Flight(msgspec.Struct, frozen=True):
+    """A step that was sent and has not been answered yet."""
 
-    Args:
-        session: The model.
-        examples: What to score, at least one.
-        batch_size: Examples a request.
-    """
-    requests = [session.forward([example.datum for example in part]) for part in batches(examples, batch_size)]
-    total = 0.0
-    for request in requests:
-        check_cancelled()
-        total += request.result().loss
-    return total / sum(example.trained_tokens for example in examples)
+    number: int
+    window: Window
+    rate: float
+    sent_ns: int
+    losses: list[SessionFuture[ForwardBackwardOutput]]
+    stepped: SessionFuture[OptimStepOutput]
 
 
 class SupervisedLoop:
@@ -63,6 +58,11 @@ class SupervisedLoop:
         state: Where it stands; changed by every step.
         checkpoints: Where it saves.
         model: Name of the adapter, for events.
+        listeners: Whom to tell, and what to measure at validations.
+
+    Attributes:
+        stopped: Why early stopping ended it; None where it did not.
+        pace: How fast the steps that this process took were.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class SupervisedLoop:
         checkpoints: CheckpointFolder,
         *,
         model: str,
+        listeners: Listeners | None = None,
     ) -> None:
         self._session = session
         self._data = data
@@ -81,126 +82,166 @@ class SupervisedLoop:
         self._state = state
         self._checkpoints = checkpoints
         self._model = model
+        self._listeners = listeners or Listeners()
         self._total = steps_in_all(config, len(data.train))
+        self._save_every = config.save_every or config.checkpoint_interval
+        self._validator = Validator(session, data, config, self._listeners, model=model)
+        self._flight: _Flight | None = None
+        self.stopped: str | None = None
+        self.pace = Pace()
 
     def run(self) -> None:
-        """Train from where the state stands to the last step.
+        """Train from where the state stands to the last step, or to where early stopping ends it.
 
         Raises:
             NonFiniteLoss: The loss or the gradient is no longer a number.
-            Cancelled: The run was asked to stop; a checkpoint of the last step is left behind.
+            TrainError: A callback or a measure raised; a checkpoint of the last step is left behind.
+            Cancelled: The run was asked to stop; so is one then.
             StoreError: A checkpoint cannot be written.
         """
+        state = self._state
+        ahead = windows(self._data.train, self._config, epoch=state.epoch, position=state.position)
         try:
-            if self._is_validation_missing():
-                self._validate_and_save()
-            while self._state.step < self._total:
-                self._epoch()
-        except Cancelled:
-            if self._state.step > (self._checkpoints.newest_step() or 0):
-                self._checkpoints.save(self._session, self._state, validation_loss=None)
+            with prefetch(ahead) as source:
+                self._catch_up()
+                while state.step < self._total and self.stopped is None:
+                    self._epoch(source)
+        except (Cancelled, TrainError) as error:
+            if isinstance(error, Cancelled) or self._listeners.have_failed:
+                self._leave_checkpoint()
             raise
 
-    def _epoch(self) -> None:
+    def _catch_up(self) -> None:
+        """Do what is due before the next step: the first validation, or one that the training was stopped before."""
+        state = self._state
+        if state.step == 0:
+            self._validator.measure_untrained(state)
+        elif self._validator.is_due(state.step, self._total) and not self._is_validated():
+            self._validate_and_save()
+        elif self._config.early_stopping is not None:
+            self.stopped = gave_up(state.validation, self._config.early_stopping)
+
+    def _epoch(self, source: Iterator[Window]) -> None:
         """Train on what is left of the current epoch, or of the training."""
-        state, number = self._state, self._state.epoch
-        per_epoch = math.ceil(len(self._data.train) / self._config.batch_size)
+        number, before = self._state.epoch, self.pace.mark()
         metadata = {"model": self._model, "epoch": number, "total_steps": self._total}
         with events.span("crucible_train.epoch", metadata) as span:
-            order = batches(self._data.train, self._config.batch_size, self._config.seed, number)
-            first = len(state.history)
-            for batch in islice(order, state.position, min(per_epoch, state.position + self._total - state.step)):
+            for window in source:
                 check_cancelled()
-                self._step(batch)
-                if state.position == per_epoch:
-                    state.epoch, state.position = number + 1, 0
-                if self._is_due():
+                step = self._send(window)
+                if self._is_looked_at(step):
+                    self._land()
                     self._validate_and_save()
-            losses = [record["loss"] for record in state.history[first:]]
-            span.measure(loss=sum(losses) / len(losses), epoch=number, steps=len(losses))
+                if window.ends_epoch or step == self._total or self.stopped is not None:
+                    break
+            self._land()
+            steps = takewhile(lambda record: record["epoch"] == number, reversed(self._state.history))
+            record = epoch_record(steps, number)
+            tell_epoch(span, record, self.pace.since(before), self._session.device)
+        self._listeners.epoch_end(record, self._state.step)
 
-    def _is_due(self) -> bool:
-        return self._state.step % self._config.checkpoint_interval == 0 or self._state.step == self._total
+    # --- one optimiser step ---
 
-    def _is_validation_missing(self) -> bool:
-        """Whether the training was stopped between a step and the validation that was due after it."""
-        if not (self._data.validation and self._state.step and self._is_due()):
-            return False
-        return not self._state.validation or self._state.validation[-1]["step"] != self._state.step
+    def _send(self, window: Window) -> int:
+        """Send a step, then read the answer to the one before; return its number."""
+        before, sent_ns = self._flight, time.monotonic_ns()
+        number = (before.number if before else self._state.step) + 1
+        rate = learning_rate(self._config, number, self._total)
+        losses = [self._session.forward_backward(batch.data, self._config.loss) for batch in window.batches]
+        stepped = self._session.optim_step(step_params(self._config, rate))
+        self._flight = _Flight(number, window, rate, sent_ns, losses, stepped)
+        if before is not None:
+            self._read(before)
+        return number
 
-    def _step(self, batch: list[Example]) -> None:
-        """Take one optimiser step on a batch and write it down."""
-        state, config = self._state, self._config
-        started = time.monotonic_ns()
-        number = state.step + 1
-        output = self._session.forward_backward(mean_weighted(batch)).result()
-        if not math.isfinite(output.loss):
-            raise self._non_finite(f"the loss became {output.loss}", batch)
-        rate = learning_rate(config, number, self._total)
+    def _land(self) -> None:
+        """Read the answer to the step that is under way, if one is."""
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            self._read(flight)
+
+    def _read(self, flight: _Flight) -> None:
+        """Wait for a step, write it down, and tell it."""
+        state, window = self._state, flight.window
+        loss, norm = self._answers(flight)
+        record = StepRecord(
+            step=flight.number,
+            epoch=window.epoch,
+            loss=loss,
+            learning_rate=flight.rate,
+            gradient_norm=norm,
+            tokens=window.tokens,
+        )
+        state.history.append(record)
+        state.step, state.tokens = flight.number, state.tokens + window.tokens
+        state.epoch, state.position = (window.epoch + 1, 0) if window.ends_epoch else (window.epoch, window.position)
+        pace = self.pace.step(window.tokens, flight.sent_ns)
+        tell_step(record, pace, self._session.device, model=self._model, total_steps=self._total)
+        self._listeners.step_end(record)
+
+    def _answers(self, flight: _Flight) -> tuple[float, float]:
+        """Return the loss of a step, a mean per trained token, and the norm of its gradient.
+
+        Raises:
+            NonFiniteLoss: One is no number. A session does not step with such a gradient, so the weights are as before.
+        """
+        loss = 0.0
+        for batch, future in zip(flight.window.batches, flight.losses, strict=True):
+            part = future.result().loss
+            if not math.isfinite(part):
+                raise self._non_finite(f"the loss became {part}", flight.number, batch.item_ids)
+            loss += part
         try:
-            norm = self._session.optim_step(_adam(config, rate)).result().gradient_norm
+            return loss, flight.stepped.result().gradient_norm
         except NonFiniteLoss as error:
-            raise self._non_finite(f"the loss is {output.loss:.4g} but {error}", batch) from error
-        tokens = sum(len(example.datum) for example in batch)
-        state.history.append(
-            StepRecord(
-                step=number,
-                epoch=state.epoch,
-                loss=output.loss,
-                learning_rate=rate,
-                gradient_norm=norm,
-                tokens=tokens,
-            )
-        )
-        state.step, state.position, state.tokens = number, state.position + 1, state.tokens + tokens
-        events.emit(
-            "crucible_train.batch.stop",
-            {
-                "step": number,
-                "loss": output.loss,
-                "gradient_norm": norm,
-                "learning_rate": rate,
-                "tokens": tokens,
-                "duration_ns": time.monotonic_ns() - started,
-            },
-            {"model": self._model, "total_steps": self._total, "epoch": state.epoch},
-        )
+            every = [item_id for batch in flight.window.batches for item_id in batch.item_ids]
+            raise self._non_finite(f"the loss is {loss:.4g} but {error}", flight.number, every) from error
+
+    # --- between two steps ---
+
+    def _is_looked_at(self, step: int) -> bool:
+        """Whether something is to see the weights as they are after a step, so that the next one must wait."""
+        due = self._validator.is_due(step, self._total) or self._is_save_due(step)
+        return due or self._listeners.hear_steps
+
+    def _is_save_due(self, step: int) -> bool:
+        return step % self._save_every == 0 or step == self._total
+
+    def _is_validated(self) -> bool:
+        validation = self._state.validation
+        return bool(validation) and validation[-1]["step"] == self._state.step
 
     def _validate_and_save(self) -> None:
-        state = self._state
-        loss: float | None = None
-        if self._data.validation:
-            loss = mean_loss(self._session, self._data.validation, self._config.batch_size)
-            if not math.isfinite(loss):
-                raise NonFiniteLoss(
-                    f"the validation loss became {loss} at step {state.step}; {self._last_good()}", step=state.step
-                )
-            state.validation.append({"step": state.step, "loss": loss})
-            events.emit(
-                "crucible_train.validation.stop",
-                {"step": state.step, "loss": loss},
-                {"model": self._model, "items": len(self._data.validation)},
-            )
-        self._checkpoints.save(self._session, state, validation_loss=loss)
+        """Do what is due after the step just taken; the best weights so far are saved whether or not a save is due."""
+        state, stopping = self._state, self._config.early_stopping
+        save = self._is_save_due(state.step)
+        if self._validator.is_due(state.step, self._total):
+            self._validator.validate(state, self._last_good())
+            best = best_of(state.validation, *watched(self._config))
+            save = save or (self._config.keep == "best" and best is state.validation[-1])
+            self.stopped = gave_up(state.validation, stopping) if stopping else None
+        if self.stopped is not None:
+            tell_stopped(self.stopped, state, self._config, model=self._model, total_steps=self._total)
+        if save or self.stopped is not None:
+            self._listeners.checkpoint(self._save())
 
-    def _non_finite(self, what: str, batch: list[Example]) -> NonFiniteLoss:
-        step = self._state.step + 1
-        ids = ", ".join(example.item_id for example in batch)
-        return NonFiniteLoss(f"{what} at step {step}, on the items {ids}; {self._last_good()}", step=step)
+    def _save(self) -> Checkpoint:
+        metrics = self._state.validation[-1].get("metrics", {}) if self._is_validated() else {}
+        return self._checkpoints.save(self._session, self._state, metrics=metrics)
+
+    def _leave_checkpoint(self) -> None:
+        """Keep what was trained since the last checkpoint, the step under way included."""
+        self._land()
+        if self._state.step > (self._checkpoints.newest_step() or 0):
+            self._save()
+
+    def _non_finite(self, what: str, step: int, item_ids: Sequence[str]) -> NonFiniteLoss:
+        return NonFiniteLoss(
+            f"{what} at step {step}, on the items {', '.join(item_ids)}; {self._last_good()}", step=step
+        )
 
     def _last_good(self) -> str:
         newest = self._checkpoints.newest_step()
         if newest is None:
             return "no checkpoint was saved before it; lower the learning rate"
         return f"the last good checkpoint is {self._checkpoints.path(newest)}; lower the learning rate"
-
-
-def _adam(config: LoraConfig, rate: float) -> AdamParams:
-    return AdamParams(
-        learning_rate=rate,
-        beta1=config.beta1,
-        beta2=config.beta2,
-        eps=config.eps,
-        weight_decay=config.weight_decay,
-        grad_clip_norm=config.grad_clip_norm,
-    )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import msgspec
 
-__all__ = ["Checkpoint", "StepRecord", "TrainResult", "ValidationRecord"]
+from crucible.train.quality import QualityReport
+
+__all__ = ["Checkpoint", "EpochRecord", "StepRecord", "TrainResult", "ValidationRecord"]
 
 
 class StepRecord(TypedDict):
-    """One optimiser step.
+    """One optimiser step, on `accumulation_steps` batches or fewer at the end of an epoch.
 
-    `loss` is the mean negative log-likelihood in nats per trained token of the batch, dropout on, before the step;
-    `tokens` are the input tokens of the batch.
+    `loss` is the mean loss per trained token of all its batches, dropout on, before the step: nats of negative
+    log-likelihood for `cross_entropy`. `tokens` are their input tokens. `validation_loss` is in the history of a result
+    where there was a validation after the step.
     """
 
     step: int
@@ -23,13 +26,33 @@ class StepRecord(TypedDict):
     learning_rate: float
     gradient_norm: float
     tokens: int
+    validation_loss: NotRequired[float]
+
+
+class EpochRecord(TypedDict):
+    """A pass over the training items, or the part of it before the training's last step.
+
+    `loss` and `gradient_norm` are means over its `steps`; `tokens` are the input tokens of them all.
+    """
+
+    epoch: int
+    steps: int
+    loss: float
+    gradient_norm: float
+    tokens: int
 
 
 class ValidationRecord(TypedDict):
-    """The loss on the held-out items after a step: mean nats per trained token, dropout off."""
+    """A validation after a step.
+
+    `loss` is the mean loss per trained token of the held-out items, dropout off. `metrics` holds all that was
+    measured: `validation_loss` and `validation_perplexity`, mean `loss` and `gradient_norm` of the steps since the
+    validation before, and the caller's own measures.
+    """
 
     step: int
     loss: float
+    metrics: NotRequired[dict[str, float]]
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -55,14 +78,20 @@ class TrainResult(msgspec.Struct, frozen=True, kw_only=True):
         initial_loss: Mean nats per trained token on a fixed sample of training items, dropout off, before any step.
         final_loss: The same after the last step.
         steps: Optimiser steps taken in all, those before a resume included.
-        history: One record a step.
+        history: One record a step, with the validation loss where there was a validation after it.
         validation: One record a validation; empty without held-out items.
         kept: The checkpoint whose weights the trainer hands out.
+        best_checkpoint: The checkpoint on disk that is best by the watched metric; None where nothing was validated.
+        checkpoints: Every checkpoint of this training that is on disk, by step.
+        stopped_early: Early stopping ended it before its last step.
+        stop_reason: Why it ended, in words.
+        quality: How it stands with the quality targets; None where there are none.
+        initial_validation_loss: Loss on the held-out items before any step; None without held-out items.
         items: Training items used.
         truncated: Items, held-out ones included, whose prompt was shortened to fit.
         refused: Items left out because they did not fit.
         tokens: Input tokens trained on.
-        parameters_trained: Count of weights that were trained.
+        parameters_trained: Count of weights that were trained; None where the backend does not say.
         synthetic: Training items are made up.
         base_digest: SHA-256 of the base model's files; None where the backend does not see them.
     """
@@ -77,6 +106,12 @@ class TrainResult(msgspec.Struct, frozen=True, kw_only=True):
     truncated: int
     refused: int
     tokens: int
-    parameters_trained: int
+    parameters_trained: int | None
     synthetic: bool
     base_digest: str | None
+    best_checkpoint: Checkpoint | None = None
+    checkpoints: tuple[Checkpoint, ...] = ()
+    stopped_early: bool = False
+    stop_reason: str = ""
+    quality: QualityReport | None = None
+    initial_validation_loss: float | None = None

@@ -1,4 +1,7 @@
-"""What a training_config asks for and training cannot do, each by its path with what to do."""
+"""What a training_config asks for and training cannot do, each by its path with what to do.
+
+What depends on a stage's own options as well is for `feasibility`, which looks at the configuration they make together.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,26 @@ from typing import Any, Final, get_args
 from crucible.backends.device import DEVICES
 from crucible.data.base_refusals import model_problems, unsupported_device
 from crucible.errors import SpecErrors
-from crucible.ir import LoraConfig, OptimizerConfig, SchedulerConfig, TrainingConfig, did_you_mean
+from crucible.ir import (
+    EarlyStoppingConfig,
+    LoraConfig,
+    Model,
+    OptimizerConfig,
+    SchedulerConfig,
+    TrainingConfig,
+    did_you_mean,
+)
+from crucible.ir.spelling import in_first_names, names_of
 from crucible.ir.wording_text import show
-from crucible.train.translation import PLAIN, loss_of, optimizer_of, optimizer_values, scheduler_values
+from crucible.train.translation import FIELDS, loss_of, optimizer_of, optimizer_values, scheduler_values, values_of
 
 __all__ = ["training_problems"]
 
 Problem = tuple[str, str]
 
 _METRICS: Final = ("loss", "accuracy")
-_OPTIMIZERS: Final = ("adam", "adamw")
+_HELD_OUT: Final = ("validation_loss", "validation_perplexity")
+_OPTIMIZERS: Final[tuple[str, ...]] = get_args(LoraConfig.model_fields["optimizer"].annotation)
 _SCHEDULES: Final[tuple[str, ...]] = get_args(LoraConfig.model_fields["schedule"].annotation)
 
 
@@ -33,9 +46,10 @@ def training_problems(training: TrainingConfig, own: Mapping[str, Any], *, is_ev
     more = [
         *_optimizer(training, own),
         *_loss(training),
-        *_metrics(training, is_evaluated=is_evaluated),
+        *_metrics(training, own, is_evaluated=is_evaluated),
         *_device(training, own),
-        *_scheduler(training),
+        *_typed("early_stopping", training.early_stopping, EarlyStoppingConfig),
+        *_scheduler(training, own),
         *_options(training),
     ]
     return found + [(f"training_config.{path}", message) for path, message in more]
@@ -44,16 +58,9 @@ def training_problems(training: TrainingConfig, own: Mapping[str, Any], *, is_ev
 def _optimizer(training: TrainingConfig, own: Mapping[str, Any]) -> Iterator[Problem]:
     optimizer = optimizer_of(training)
     path = "optimizer.name" if isinstance(training.optimizer, OptimizerConfig) else "optimizer"
-    if optimizer.name not in _OPTIMIZERS:
+    if optimizer.name not in _OPTIMIZERS and "optimizer" not in own:
         hint = did_you_mean(optimizer.name, _OPTIMIZERS)
-        yield path, f"{show(optimizer.name)} is not supported; use adam or adamw{hint}"
-        return
-    said = {**optimizer_values(training), **(training.options or {}), **own}
-    decay = said.get("weight_decay")
-    if optimizer.name == "adam" and decay:
-        yield path, f"adam has no decoupled weight decay; use adamw with weight_decay {decay}"
-    if optimizer.momentum is not None:
-        yield "optimizer.momentum", f"{optimizer.name} has no momentum beside beta1; leave it out"
+        yield path, f"{show(optimizer.name)} is not supported; use {', '.join(_OPTIMIZERS)}{hint}"
     default = TrainingConfig.model_fields["learning_rate"].default
     if optimizer.learning_rate is not None and training.learning_rate not in (default, optimizer.learning_rate):
         message = f"learning_rate is {training.learning_rate:g} in training_config; say it once"
@@ -61,61 +68,71 @@ def _optimizer(training: TrainingConfig, own: Mapping[str, Any]) -> Iterator[Pro
 
 
 def _loss(training: TrainingConfig) -> Iterator[Problem]:
-    loss, is_plain = loss_of(training), isinstance(training.loss_function, str)
-    if loss.name != "cross_entropy":
-        path = "loss_function" if is_plain else "loss_function.name"
-        yield path, f"{show(loss.name)} is not supported; use cross_entropy"
-    if loss.label_smoothing:
-        yield "loss_function.label_smoothing", "label_smoothing is not supported; leave it out"
+    if loss_of(training).label_smoothing:
+        message = "label_smoothing is not supported: the losses look at the targets' own probabilities; leave it out"
+        yield "loss_function.label_smoothing", message
 
 
-def _metrics(training: TrainingConfig, *, is_evaluated: bool) -> Iterator[Problem]:
+def _metrics(training: TrainingConfig, own: Mapping[str, Any], *, is_evaluated: bool) -> Iterator[Problem]:
     """Refuse metrics that nothing follows; the two of the default say what there is, and ask for nothing."""
-    known = ", ".join(_METRICS)
+    values = {**values_of(training), **own}
+    held_out = _HELD_OUT if values["loss"] == "cross_entropy" else _HELD_OUT[:1]
+    followed = ("loss", "gradient_norm", *(held_out if values.get("validation_fraction") else ()))
     if not training.metrics:
         yield "metrics", "must name at least one metric: the loss is always followed; leave it out"
     asks_for_accuracy = set(training.metrics) != set(_METRICS)
     for place, metric in enumerate(training.metrics):
-        if metric not in _METRICS:
-            message = f"{show(metric)} is not known; training follows: {known} (accuracy by the evaluate stage)"
+        if metric == "accuracy":
+            if asks_for_accuracy and not is_evaluated:
+                yield f"metrics[{place}]", "nothing follows it: add the stage `evaluate`, or leave it out"
+        elif metric in held_out and metric not in followed:
+            yield f"metrics[{place}]", f"{metric} needs held-out items; set validation_split above 0, or leave it out"
+        elif metric not in followed:
+            known = ", ".join((*followed, "accuracy"))
+            hint = did_you_mean(metric, (*followed, "accuracy"))
+            message = f"{show(metric)} is not known; training follows: {known} (accuracy by the evaluate stage){hint}"
             yield f"metrics[{place}]", message
-        elif metric == "accuracy" and asks_for_accuracy and not is_evaluated:
-            yield f"metrics[{place}]", "nothing follows it: add the stage `evaluate`, or leave it out"
 
 
 def _device(training: TrainingConfig, own: Mapping[str, Any]) -> Iterator[Problem]:
     if "device" not in own and training.device not in DEVICES:
         yield "device", unsupported_device(training.device)
-    if training.mixed_precision:
-        yield "mixed_precision", "is not supported; set it to false"
-    if training.early_stopping is not None:
-        yield "early_stopping", "is not supported; leave it out: keep: best hands out the best checkpoint"
 
 
-def _scheduler(training: TrainingConfig) -> Iterator[Problem]:
+def _scheduler(training: TrainingConfig, own: Mapping[str, Any]) -> Iterator[Problem]:
+    yield from _typed("scheduler", training.scheduler, SchedulerConfig)
     scheduler = training.scheduler
-    if isinstance(scheduler, SchedulerConfig):
-        if scheduler.name not in _SCHEDULES:
-            hint = did_you_mean(scheduler.name, _SCHEDULES)
-            yield "scheduler.name", f"{show(scheduler.name)} is not supported; use {', '.join(_SCHEDULES)}{hint}"
-    elif scheduler is not None:
-        try:
-            SchedulerConfig.read(scheduler)
-        except SpecErrors as errors:
-            reason = "; ".join(str(error) for error in errors.errors)
-            yield "scheduler", f"does not fit SchedulerConfig ({reason}); it has: name, warmup_steps"
+    if isinstance(scheduler, SchedulerConfig) and scheduler.name not in _SCHEDULES and "schedule" not in own:
+        hint = did_you_mean(scheduler.name, _SCHEDULES)
+        yield "scheduler.name", f"{show(scheduler.name)} is not supported; use {', '.join(_SCHEDULES)}{hint}"
+
+
+def _typed(path: str, given: Model | Mapping[str, Any] | None, kind: type[Model]) -> Iterator[Problem]:
+    """Refuse a part that was kept as a plain map because it fits no type."""
+    if given is None or isinstance(given, Model):
+        return
+    try:
+        kind.read(given)
+    except SpecErrors as errors:
+        reason = "; ".join(str(error) for error in errors.errors)
+        fields = ", ".join(name for name in kind.model_fields if name != "extra")
+        yield path, f"does not fit {kind.__name__} ({reason}); it has: {fields}"
 
 
 def _options(training: TrainingConfig) -> Iterator[Problem]:
     options = training.options or {}
     typed = dict.fromkeys(optimizer_values(training), "optimizer")
     typed |= dict.fromkeys(scheduler_values(training), "scheduler")
-    for name in options:
-        path = f"options.{name}"
+    known = [each for name, field in LoraConfig.model_fields.items() for each in names_of(name, field)]
+    for given in options:
+        path = f"options.{given}"
+        (name,) = in_first_names(LoraConfig, {given: None})
         if name not in LoraConfig.model_fields:
-            hint = did_you_mean(name, LoraConfig.model_fields)
-            yield path, f"unknown key{hint}; it takes the options of supervised_train"
-        elif name in {"base_model", *PLAIN.values()} and not (name == "epochs" and "max_steps" in options):
-            yield path, "is a field of training_config; say it there"
+            yield path, f"unknown key{did_you_mean(given, known)}; it takes the options of supervised_train"
+        elif name in FIELDS and not (name == "epochs" and "max_steps" in options):
+            place = FIELDS[name]
+            yield path, f"is a field of training_config{'' if place == given else f' ({place})'}; say it there"
+        elif name != given and name in options:
+            yield path, f"is another name of {name}, which is given, too; leave one of them out"
         elif name in typed:
             yield path, f"is said by training_config.{typed[name]} too; say it once"

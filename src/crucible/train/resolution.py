@@ -7,16 +7,18 @@ carried out or refused by name here.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Final
+import re
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, create_model
 
 from crucible.data.base_refusals import device_problems
 from crucible.errors import SpecErrors
-from crucible.ir import Experiment, LoraConfig
+from crucible.ir import Experiment, LoraConfig, TrainingConfig
 from crucible.pipeline import StageOptions
+from crucible.train.feasibility import config_problems
 from crucible.train.refusals import training_problems
-from crucible.train.translation import values_of
+from crucible.train.translation import place_of, values_of
 
 __all__ = ["SupervisedTrainOptions", "TrainNaming", "problems", "resolve"]
 
@@ -28,6 +30,9 @@ class TrainNaming(StageOptions):
         default="tuned", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Name of the result, for evaluate."
     )
     dataset: str = Field(default="train", min_length=1, description="Dataset to train on: train or test.")
+    on_missed_target: Literal["report", "fail"] = Field(
+        default="report", description="A quality target is missed: say so, or fail the stage when all is saved."
+    )
 
 
 def _optional_fields() -> dict[str, Any]:
@@ -37,7 +42,9 @@ def _optional_fields() -> dict[str, Any]:
         for constraint in field.metadata:
             kind = Annotated[kind, constraint]
         default = "" if field.is_required() else f" Default: {field.default}."
-        fields[name] = (kind | None, Field(default=None, description=f"{field.description}{default}"))
+        described = f"{field.description}{default}"
+        own = Field(default=None, description=described, validation_alias=field.validation_alias)
+        fields[name] = (kind | None, own)
     return fields
 
 
@@ -72,23 +79,25 @@ def resolve(experiment: Experiment, options: TrainNaming, items: int) -> LoraCon
     if level["max_steps"] > level["epochs"]:
         values.pop("epochs", None)
     elif level["epochs"] > level["max_steps"]:
-        batch_size = values.get("batch_size", LoraConfig.model_fields["batch_size"].default)
-        values["max_steps"] = values["epochs"] * math.ceil(items / batch_size)
+        values["max_steps"] = _steps(values, items)
     return LoraConfig.read(values, source="supervised_train")
 
 
 def problems(experiment: Experiment, options: TrainNaming) -> list[tuple[str, str]]:
     """Return what of a document's training cannot be carried out, as (path, message)."""
     found: list[tuple[str, str]] = []
-    own = _given(options)
+    own, training = _given(options), experiment.training_config
     if options.model == "base":
         found.append(("model", '"base" is the untuned model; give the result another name'))
-    if experiment.training_config is not None:
+    if training is not None:
         is_evaluated = any(entry.enabled and entry.name == "evaluate" for entry in experiment.pipeline)
-        found += training_problems(experiment.training_config, own, is_evaluated=is_evaluated)
-    if not found:
-        found += _value_problems(experiment, options, own)
-    return found
+        found += training_problems(training, own, is_evaluated=is_evaluated)
+    said = {path for path, _ in found}
+    return found + [
+        (path, message)
+        for path, message in _value_problems(experiment, options, own)
+        if not any(path == other or path.startswith((f"{other}.", f"{other}[")) for other in said)
+    ]
 
 
 def _given(options: TrainNaming) -> dict[str, Any]:
@@ -96,17 +105,31 @@ def _given(options: TrainNaming) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in LoraConfig.model_fields}
 
 
+def _steps(values: dict[str, Any], items: int) -> int:
+    """Return the optimiser steps that the epochs take; a value that is no count is for `LoraConfig` to refuse."""
+    sizes = (values.get(name, LoraConfig.model_fields[name].default) for name in ("batch_size", "accumulation_steps"))
+    steps = items
+    for size in sizes:
+        steps = math.ceil(steps / size) if isinstance(size, int) and size > 0 else steps
+    return values["epochs"] * steps if isinstance(values["epochs"], int) else steps
+
+
 def _value_problems(experiment: Experiment, options: TrainNaming, own: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is wrong with the values that won, each at the place that it comes from."""
+    training = experiment.training_config
     try:
         config = resolve(experiment, options, items=1)
     except SpecErrors as errors:
-        return [_placed(error.path, error.message) for error in errors.errors]
-    path = "device" if "device" in own else "training_config.device"
-    return device_problems(config.device, experiment.backend, path)
+        return [_placed(error.path, error.message, own, training) for error in errors.errors]
+    found = config_problems(config, experiment.backend.id)
+    found += device_problems(config.device, experiment.backend, "device")
+    return [_placed(path, message, own, training) for path, message in found]
 
 
-def _placed(path: str, message: str) -> tuple[str, str]:
-    """Return a problem of the merged values at the place it comes from; the stage's own options are checked already."""
+def _placed(path: str, message: str, own: dict[str, Any], training: TrainingConfig | None) -> tuple[str, str]:
+    """Return a problem of the merged values at the place it comes from: the stage's option, or the training_config."""
     if path == "base_model":
         return path, "is required: name it here, or give the document a training_config"
-    return f"training_config.options.{path}", message
+    field = re.split(r"[.\[]", path, maxsplit=1)[0]
+    place = None if field in own or training is None else place_of(training, field)
+    return (path if place is None else f"training_config.{place}{path.removeprefix(field)}"), message

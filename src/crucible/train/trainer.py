@@ -8,21 +8,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from crucible import events
 from crucible.backends import Backend, LocalBackend, Sampler, Session
+from crucible.backends.checkpoint import add_files
 from crucible.data import Item
 from crucible.errors import TrainError
-from crucible.ir import LoraConfig, atomic_write, to_dict
+from crucible.ir import LoraConfig, to_dict
 from crucible.pipeline import new_run_id
-from crucible.train.checkpoints import CheckpointFolder, TrainState, joined, lowest
+from crucible.train.callbacks import Callbacks, Listeners, Measure
+from crucible.train.checkpoints import CheckpointFolder, TrainState
+from crucible.train.early_stopping import watched
 from crucible.train.examples import TrainingData, prepare
-from crucible.train.loop import SupervisedLoop, mean_loss, steps_in_all
+from crucible.train.keeping.store import CheckpointStore, open_checkpoints
+from crucible.train.keeping.stored import TRAINING
+from crucible.train.loop import SupervisedLoop
+from crucible.train.outcome import choose, history_of, judge
+from crucible.train.quality import check_metric_names
 from crucible.train.records import Checkpoint, TrainResult
+from crucible.train.telling import costs
+from crucible.train.validating import mean_loss
+from crucible.train.windows import steps_in_all
 
 __all__ = ["Trainer"]
 
@@ -38,13 +48,23 @@ class Trainer:
         session: The adapter in training.
         workspace: Folder for checkpoints and saved adapters.
         name: Name of the adapter, for events and messages.
+        mirror: Where each checkpoint is copied to as well; None: nowhere.
     """
 
-    def __init__(self, config: LoraConfig, session: Session, workspace: Path, name: str) -> None:
+    def __init__(
+        self,
+        config: LoraConfig,
+        session: Session,
+        workspace: Path | str,
+        name: str,
+        *,
+        mirror: CheckpointStore | None = None,
+    ) -> None:
         self.config = config
         self.session = session
-        self.workspace = workspace
+        self.workspace = Path(workspace)
         self.name = name
+        self._mirror = mirror
         self._state: TrainState | None = None
         self._result: TrainResult | None = None
         self._data: TrainingData | None = None
@@ -55,8 +75,9 @@ class Trainer:
         config: LoraConfig,
         backend: Backend | None = None,
         *,
-        workspace: Path | None = None,
+        workspace: Path | str | None = None,
         name: str = "adapter",
+        mirror: CheckpointStore | str | None = None,
     ) -> Trainer:
         """Open a session on `config.base_model` with a fresh adapter.
 
@@ -65,66 +86,98 @@ class Trainer:
             backend: Where the model lives; None: this machine.
             workspace: Folder for the trainer's files; None: a new one under `.crucible/train`.
             name: Name of the adapter, for events and messages.
+            mirror: Where each checkpoint is copied to as well, a folder or URL such as `s3://bucket/runs/7`: a training
+                whose workspace is empty goes on from there.
 
         Raises:
             BackendError: The base model cannot be found or loaded, or the device is absent.
-            MissingExtra: The `train` extra is not installed.
+            MissingExtra: The `train` extra is not installed, or what the mirror's URL needs.
         """
+        kept = open_checkpoints(mirror) if isinstance(mirror, str) else mirror
         session = (backend or LocalBackend()).start_session(config)
-        return cls(config, session, workspace or Path(".crucible") / "train" / new_run_id(), name)
+        return cls(config, session, workspace or Path(".crucible") / "train" / new_run_id(), name, mirror=kept)
 
-    def train(self, dataset: Iterable[Item], *, resume: bool = False) -> TrainResult:
+    def train(
+        self,
+        dataset: Iterable[Item],
+        *,
+        resume: bool = False,
+        callbacks: Callbacks | Sequence[Callbacks] = (),
+        measures: Mapping[str, Measure] | None = None,
+    ) -> TrainResult:
         """Train on a dataset and hold the kept weights.
 
         Args:
-            dataset: Items with answers.
+            dataset: Items with answers, or conversations.
             resume: Go on from the newest good checkpoint in the workspace, if there is one, exactly as if the training
                 had never stopped. Data and configuration must be the same.
+            callbacks: Whom to tell of steps, epochs and checkpoints, in this order.
+            measures: By name, functions of a sampler of the current weights that return a number, each called at every
+                validation; early stopping and quality targets may name them.
 
         Raises:
             DataError: The dataset is empty, an item has no answer, or none fits the model's window.
             NonFiniteLoss: The loss became NaN or infinite; names step, items and the last good checkpoint.
             CheckpointError: `resume`, and the checkpoints are of another training.
-            TrainError: The workspace already holds a training and `resume` is off, or `max_length` exceeds the window.
+            TrainError: The workspace already holds a training and `resume` is off, `max_length` exceeds the window,
+                early stopping or a quality target names what is not measured, or a callback raised.
             Cancelled: The run was asked to stop; a checkpoint is left behind.
             StoreError: A checkpoint cannot be written.
         """
         if self._result is not None:
             raise TrainError(f"{self.name} is trained; start another trainer to train again")
-        data = prepare(dataset, self.session.tokenizer, self.config, self.session.window)
-        self._data = data
+        config, session = self.config, self.session
+        check_metric_names(config, measures or ())
+        data = self._data = prepare(dataset, session.tokenizer, config, session.window)
         checkpoints = self._checkpoints(data)
         if not (resume or checkpoints.is_empty):
             raise TrainError(
                 f"{self.workspace} holds the checkpoints of a training; go on with resume=True, "
                 "or use another workspace"
             )
-        total = steps_in_all(self.config, len(data.train))
-        with events.span("crucible_train.training", self._about(data, total)) as span:
-            state = checkpoints.resume(self.session) if resume else None
+        listeners = Listeners(callbacks, measures)
+        with events.span("crucible_train.training", self._about(data)) as span:
+            state = checkpoints.resume(session) if resume else None
             span.annotate(resumed_from=state.step if state else 0)
             sample = data.train[:_SAMPLE]
             if state is None:
-                state = TrainState(initial_loss=mean_loss(self.session, sample, self.config.batch_size))
+                state = TrainState(initial_loss=mean_loss(session, sample, config.batch_size, config.loss))
             self._state = state
-            SupervisedLoop(self.session, data, self.config, state, checkpoints, model=self.name).run()
-            final_loss = mean_loss(self.session, sample, self.config.batch_size)
-            kept = self._keep(checkpoints, state)
-            span.measure(initial_loss=state.initial_loss, final_loss=final_loss, steps=state.step, tokens=state.tokens)
+            loop = SupervisedLoop(session, data, config, state, checkpoints, model=self.name, listeners=listeners)
+            loop.run()
+            final_loss = mean_loss(session, sample, config.batch_size, config.loss)
+            kept, best = choose(checkpoints, state, config, model=self.name)
+            if kept.step != state.step:
+                checkpoints.load(session, kept.step)
+            quality = judge(state, kept.step, final_loss, config, model=self.name)
+            span.annotate(stopped_early=loop.stopped is not None, quality=quality.summary if quality else None)
+            span.measure(
+                initial_loss=state.initial_loss,
+                final_loss=final_loss,
+                steps=state.step,
+                tokens=state.tokens,
+                **costs(loop.pace, session.device),
+            )
         self._result = TrainResult(
             initial_loss=state.initial_loss,
             final_loss=final_loss,
             steps=state.step,
-            history=state.history,
+            history=history_of(state),
             validation=state.validation,
             kept=kept,
+            best_checkpoint=best,
+            checkpoints=tuple(checkpoints.checkpoints()),
+            stopped_early=loop.stopped is not None,
+            stop_reason=loop.stopped or f"all {state.step} steps are taken",
+            quality=quality,
+            initial_validation_loss=state.initial_validation_loss,
             items=len(data.train),
             truncated=data.truncated,
             refused=data.refused,
             tokens=state.tokens,
-            parameters_trained=self.session.trainable_parameters,
+            parameters_trained=session.trainable_parameters,
             synthetic=data.synthetic,
-            base_digest=self.session.base_digest,
+            base_digest=session.base_digest,
         )
         return self._result
 
@@ -147,7 +200,8 @@ class Trainer:
             step, metrics = self._result.kept.step, self._result.kept.metrics
         else:
             step, metrics = (self._state.step if self._state else 0), dict[str, float]()
-        atomic_write(path / "training.json", json.dumps(self._origin(step), indent=2) + "\n")
+        about = {**self._origin(), "step": step, "metrics": metrics}
+        add_files(path, {TRAINING: json.dumps(about, indent=2).encode() + b"\n"})
         events.emit("crucible_train.checkpoint.saved", {"step": step}, {"model": self.name, "path": str(path)})
         return Checkpoint(name, step, path, metrics)
 
@@ -169,9 +223,19 @@ class Trainer:
 
     def _checkpoints(self, data: TrainingData) -> CheckpointFolder:
         identity = {**to_dict(self.config), "data": data.digest, "base_digest": self.session.base_digest}
-        return CheckpointFolder(self.workspace / "checkpoints", identity, model=self.name)
+        metric, mode = watched(self.config)
+        return CheckpointFolder(
+            self.workspace / "checkpoints",
+            identity,
+            model=self.name,
+            keep=self.config.max_checkpoints,
+            metric=metric,
+            mode=mode,
+            origin=self._origin(),
+            mirror=self._mirror,
+        )
 
-    def _origin(self, step: int) -> dict[str, Any]:
+    def _origin(self) -> dict[str, Any]:
         """Return what a saved adapter was made from; without `data` if it was never trained."""
         data = self._data
         trained = {"items": len(data.train), "sha256": data.digest, "synthetic": data.synthetic} if data else None
@@ -179,16 +243,15 @@ class Trainer:
             "model": self.name,
             "base_model": self.config.base_model,
             "base_digest": self.session.base_digest,
-            "step": step,
             "data": trained,
         }
 
-    def _about(self, data: TrainingData, total: int) -> dict[str, Any]:
+    def _about(self, data: TrainingData) -> dict[str, Any]:
         return {
             "model": self.name,
             "base_model": self.config.base_model,
             "rank": self.config.rank,
-            "total_steps": total,
+            "total_steps": steps_in_all(self.config, len(data.train)),
             "items": len(data.train),
             "validation_items": len(data.validation),
             "truncated": data.truncated,
@@ -196,28 +259,3 @@ class Trainer:
             "seed": self.config.seed,
             "parameters_trained": self.session.trainable_parameters,
         }
-
-    def _keep(self, checkpoints: CheckpointFolder, state: TrainState) -> Checkpoint:
-        """Decide which checkpoint's weights to hand out, say why, and take them."""
-        step, loss = state.step, None
-        if self.config.keep == "last":
-            why = "it is the last one, as keep: last asks"
-        elif not state.validation:
-            why = "it is the last one; no items are held out that could tell which is best"
-        else:
-            best = lowest(state.validation)
-            step, loss = best["step"], best["loss"]
-            why = f"lowest validation loss ({loss:.4g})"
-        for record in state.validation:
-            loss = record["loss"] if record["step"] == step else loss
-        others = [record["step"] for record in state.validation if record["step"] != step]
-        events.decision(
-            f"kept the checkpoint at step {step}" + (f" over {joined(others)}" if others else ""),
-            why,
-            alternatives=[f"step {other}" for other in others],
-            metadata={"model": self.name, "step": step, "validation_loss": loss},
-        )
-        kept = checkpoints.checkpoint(step, loss)
-        if step != state.step:
-            self.session.load_checkpoint(kept.local_path).result()
-        return kept

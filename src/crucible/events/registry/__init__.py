@@ -4,9 +4,11 @@ A name that Crucible emits is in here; a test holds both to each other. `causal_
 `crucible_trace.*`, is an alias: who looks it up, listens for it or emits it means the name that Crucible emits.
 """
 
+from crucible.events.registry import checkpoints as _checkpoints
 from crucible.events.registry import learning as _learning
 from crucible.events.registry import requests as _requests
 from crucible.events.registry import running as _running
+from crucible.events.registry import sessions as _sessions
 from crucible.events.registry.categories import (
     adversary_events,
     data_events,
@@ -61,4 +63,4 @@ __all__ = [
     "xai_events",
 ]
 
-register(*_running.EVENTS, *_learning.EVENTS, *_requests.EVENTS)
+register(*_running.EVENTS, *_learning.EVENTS, *_checkpoints.EVENTS, *_requests.EVENTS, *_sessions.EVENTS)

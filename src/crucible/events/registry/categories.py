@@ -36,7 +36,7 @@ def hedging_events() -> tuple[str, ...]:
 
 
 def training_events() -> tuple[str, ...]:
-    """Return the names of trainings, epochs, batches, validations, checkpoints and the building of base models."""
+    """Return the names of trainings, epochs, batches, validations, checkpoints, sessions and base models' building."""
     return events_of("training")
 
 

@@ -9,7 +9,10 @@ __all__ = ["EVENTS"]
 
 _MODEL = {"model": "name of the adapter in training"}
 _BASE = {"base_model": "name of the base model", "total_steps": "steps that pre-training takes"}
+_PATH = {**_MODEL, "path": "where it lies"}
 _STEPS = {**_MODEL, "total_steps": "optimiser steps that the training takes"}
+_SPEED = {"tokens_per_second": "1/s", "memory_bytes": "B"}
+"""Input tokens a second of the optimiser steps (or the validation) alone; the most memory so far, null if unknown."""
 _EVALUATION = {
     "model": "name of the model that is asked",
     "total_items": "items to ask",
@@ -22,7 +25,7 @@ EVENTS: tuple[EventInfo, ...] = (
         "training",
         ("Training job started.", "Training job completed.", "Training job failed."),
         "train",
-        measures={"initial_loss": "nat", "final_loss": "nat", "steps": "1", "tokens": "1"},
+        measures={"initial_loss": "nat", "final_loss": "nat", "steps": "1", "tokens": "1", **_SPEED},
         metadata={
             **_STEPS,
             "base_model": "what is adapted",
@@ -34,14 +37,18 @@ EVENTS: tuple[EventInfo, ...] = (
             "seed": "seed of the order of items",
             "parameters_trained": "trainable numbers",
         },
-        ending={"resumed_from": "step of the checkpoint it went on from, 0 for none"},
+        ending={
+            "resumed_from": "step of the checkpoint it went on from, 0 for none",
+            "stopped_early": "whether early stopping ended it",
+            "quality": "how many quality targets are met, null where there are none",
+        },
     ),
     *span_events(
         "crucible_train.epoch",
         "training",
         ("Epoch started.", "Epoch completed with metrics.", "Epoch failed."),
         "train",
-        measures={"loss": "nat", "epoch": "1", "steps": "1"},
+        measures={"loss": "nat", "epoch": "1", "steps": "1", "gradient_norm": "1", "tokens": "1", **_SPEED},
         metadata={**_STEPS, "epoch": "its number, from 0"},
     ),
     EventInfo(
@@ -49,7 +56,15 @@ EVENTS: tuple[EventInfo, ...] = (
         "training",
         "Batch completed with loss.",
         "train",
-        {"step": "1", "loss": "nat", "gradient_norm": "1", "learning_rate": "1", "tokens": "1", "duration_ns": "ns"},
+        {
+            "step": "1",
+            "loss": "nat",
+            "gradient_norm": "1",
+            "learning_rate": "1",
+            "tokens": "1",
+            "duration_ns": "ns",
+            **_SPEED,
+        },
         metadata={**_STEPS, "epoch": "number of the epoch, from 0"},
     ),
     EventInfo(
@@ -57,8 +72,8 @@ EVENTS: tuple[EventInfo, ...] = (
         "training",
         "Validation loss measured.",
         "train",
-        {"step": "1", "loss": "nat"},
-        metadata={**_MODEL, "items": "items held out"},
+        {"step": "1", "loss": "nat", "duration_ns": "ns", **_SPEED},
+        metadata={**_MODEL, "items": "items held out", "metrics": "everything that was measured, by name"},
     ),
     EventInfo(
         "crucible_train.checkpoint.saved",
@@ -66,7 +81,15 @@ EVENTS: tuple[EventInfo, ...] = (
         "Model checkpoint saved.",
         "train",
         {"step": "1"},
-        metadata={**_MODEL, "path": "where it was saved"},
+        metadata=_PATH,
+    ),
+    EventInfo(
+        "crucible_train.checkpoint.loaded",
+        "training",
+        "Model checkpoint loaded.",
+        "train",
+        {"step": "1"},
+        metadata=_PATH,
     ),
     *span_events(
         "crucible_train.base_build",

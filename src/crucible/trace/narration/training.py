@@ -25,6 +25,14 @@ def _checkpoint_saved(event: events.Event) -> Words:
     return Words("checkpoint_saved", f"Checkpoint{model} saved{at}", "Resumable from here", known)
 
 
+def _checkpoint_loaded(event: events.Event) -> Words:
+    """Tell that training goes on from saved weights."""
+    known = facts(event)
+    at = f" at step {known['step']}" if known.get("step") is not None else ""
+    model = f" of {known['model']}" if known.get("model") else ""
+    return Words("checkpoint_loaded", f"Checkpoint{model} loaded{at}", "Its weights go on from here", known)
+
+
 def _evaluated(event: events.Event) -> Words:
     """Tell that an evaluation ended."""
     known = facts(event)
@@ -48,6 +56,7 @@ def _base_built(event: events.Event) -> Words:
 SPEAKERS = {
     "crucible_train.epoch.stop": _epoch_completed,
     "crucible_train.checkpoint.saved": _checkpoint_saved,
+    "crucible_train.checkpoint.loaded": _checkpoint_loaded,
     "crucible_train.base_build.stop": _base_built,
     "crucible_data.evaluation.stop": _evaluated,
 }
