@@ -30,7 +30,7 @@ def interpreter(peer: Peer, cache: Path) -> Path:
     """
     if not peer.pins:
         return Path(sys.executable)
-    place = cache / f"{peer.name}-py{sys.version_info.major}.{sys.version_info.minor}"
+    place = cache / f"{peer.environment or peer.name}-py{sys.version_info.major}.{sys.version_info.minor}"
     python, stamp = place / "bin" / "python", place / "installed.txt"
     wanted = "\n".join(peer.pins) + "\n"
     if python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:

@@ -15,12 +15,14 @@ class Peer:
         module: What its interpreter runs to print its figures.
         pins: What pip installs into its environment; empty: the standard library is enough.
         rounds: Fresh processes to measure, at most; None: as many as everyone.
+        environment: Name of an environment that several peers with the same pins share; empty: one of its own.
     """
 
     name: str
     module: str
     pins: tuple[str, ...] = ()
     rounds: int | None = None
+    environment: str = ""
 
 
 CHAINS = (
@@ -65,6 +67,28 @@ EVALUATIONS = (
     Peer("lm-eval", "benchmarks.evaluating.lm_eval", ("torch==2.13.0", "lm-eval==0.4.13")),
 )
 """Questions that a model is asked and scored on."""
+
+_HUGGING_FACE = (
+    "torch==2.13.0",
+    "transformers==5.23.0",
+    "peft==0.21.2",
+    "accelerate==1.15.0",
+    "datasets==5.2.0",
+    "trl==1.16.0",
+)
+
+TRAININGS = (
+    Peer("plain-peft", "benchmarks.train.plain_peft", _HUGGING_FACE, environment="hugging-face"),
+    Peer("transformers-trainer", "benchmarks.train.trainer", _HUGGING_FACE, environment="hugging-face"),
+    Peer("trl", "benchmarks.train.trl", _HUGGING_FACE, environment="hugging-face"),
+    Peer(
+        "skyrl",
+        "benchmarks.train.skyrl",
+        ("torch==2.13.0", "skyrl[tinker,jax]==0.3.0", "tinker==0.24.1", "uv==0.13.9"),
+        rounds=1,
+    ),
+)
+"""One adapter on a frozen base, trained on given batches."""
 
 QUIET = {
     "DO_NOT_TRACK": "1",

@@ -26,6 +26,7 @@ NAMES = (
     "viewer",
     "resampling",
     "evaluating",
+    "train",
     "imports",
     "size",
 )
