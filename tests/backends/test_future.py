@@ -198,6 +198,36 @@ def test_a_request_must_not_wait_for_one_behind_it(queue: RequestQueue) -> None:
         bad.result(5)
 
 
+def test_a_request_must_not_await_one_behind_it_either(queue: RequestQueue) -> None:
+    """An event loop inside of the request is still the session's thread."""
+
+    async def wait() -> int:
+        return await asyncio.wait_for(queue.submit("forward", lambda: 1), 5)
+
+    bad = queue.submit("custom", lambda: asyncio.run(wait()))
+    with pytest.raises(BackendError, match="forward comes after the request that waits for it"):
+        bad.result(5)
+
+
+def test_a_new_thread_may_have_the_identity_of_the_one_that_ended(queue: RequestQueue) -> None:
+    """Systems give identities out again: closing once more from such a thread is no request that closes its own."""
+    queue.submit("forward", threading.get_ident).result(5)
+    queue.close()
+    errors: list[BackendError] = []
+
+    def close() -> None:
+        try:
+            queue.close()
+        except BackendError as error:
+            errors.append(error)
+
+    for _ in range(3):
+        thread = threading.Thread(target=close)
+        thread.start()
+        thread.join()
+    assert errors == []
+
+
 def test_a_request_must_not_close_its_own_session(queue: RequestQueue) -> None:
     """It would wait for itself."""
     with pytest.raises(BackendError, match="must not close its own session"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from crucible.backends import AdamParams, losses
 from crucible.backends.local_adapter import LocalAdapter
 from crucible.backends.local_base import LoadedBase
+from crucible.backends.local_sampler import LocalSampler
 from crucible.backends.local_session import LocalSession
 from crucible.backends.losses import registry
 from crucible.errors import BackendError, DataError, NonFiniteLoss, TrainError
@@ -240,3 +242,19 @@ def test_mixed_precision_computes_in_bfloat16_and_keeps_float32(
     assert two == pytest.approx(one, rel=0.05, abs=0.5)
     mixed.forward_backward(full, "cross_entropy", None)
     assert mixed.weights._gradient.dtype == mixed.weights._flat.dtype == torch.float32
+
+
+def test_a_loss_that_is_no_number_changes_no_weight(
+    config: LoraConfig, base: LoadedBase, data: list[Datum], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though its gradient is finite, as that of a constant NaN is, and a good request comes behind it."""
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
+    losses.register("spoilt", lambda logprobs, inputs: -(inputs["weights"] * logprobs).sum() + float("nan"))
+    with LocalSession(config, base) as session:
+        first = session.create_sampler().logprobs(["ticket 1:"])
+        assert math.isnan(session.forward_backward(data, "spoilt").result().loss)
+        session.forward_backward(data)
+        step = session.optim_step(AdamParams(learning_rate=0.1))
+        with pytest.raises(NonFiniteLoss, match="the step was not taken"):
+            step.result()
+        assert LocalSampler(base, model="now", weights=session._adapter.merged()).logprobs(["ticket 1:"]) == first

@@ -65,3 +65,12 @@ def test_one_seed_or_one_a_prompt() -> None:
     """Both would contradict each other."""
     with pytest.raises(ValueError, match="seed or seeds, not both"):
         SamplingParams(seed=1, seeds=(1, 2))
+
+
+def test_a_seed_that_no_generator_takes_is_refused() -> None:
+    """They take 64 bits."""
+    SamplingParams(seeds=(-(2**63), 2**64 - 1))
+    with pytest.raises(ValueError, match="below 2\\^64, got 18446744073709551616"):
+        SamplingParams(seed=2**64)
+    with pytest.raises(ValueError, match="at least -2\\^63"):
+        SamplingParams(seeds=(1, -(2**63) - 1))

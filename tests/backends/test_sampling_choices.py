@@ -46,6 +46,14 @@ def test_the_tokens_that_may_be_drawn_are_those_of_transformers(values: list[flo
         assert torch.equal(allowed(_among(logits, top_k, top_p)), allowed(both))
 
 
+@pytest.mark.parametrize("temperature", [1e-10, 1e-38, 1e-44, 5e-324])
+def test_a_temperature_next_to_0_is_greedy(sampler: LocalSampler, temperature: float) -> None:
+    """However little it is, no number overflows."""
+    drawn = sampler.sample(PROMPTS, SamplingParams(max_tokens=4, temperature=temperature, seed=1))
+    greedy = sampler.sample(PROMPTS, SamplingParams(max_tokens=4))
+    assert [answer.tokens for answer in drawn] == [answer.tokens for answer in greedy]
+
+
 def test_one_likeliest_token_is_greedy_at_any_temperature(sampler: LocalSampler) -> None:
     """top_k 1, and a nucleus that the likeliest token fills, leave one token to draw."""
     greedy = sampler.sample(PROMPTS, SamplingParams(max_tokens=6))

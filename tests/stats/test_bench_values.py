@@ -99,7 +99,7 @@ class TestTwoGroupsByATestOfAll:
     @pytest.mark.parametrize(
         ("word", "name", "p", "effect"),
         [
-            ("kruskal_wallis", "kruskal", scipy_stats.kruskal(OLD, NEW).pvalue, "epsilon_squared"),
+            ("kruskal_wallis", "kruskal", scipy_stats.kruskal(OLD, NEW).pvalue, "rank_epsilon_squared"),
             ("anova", "anova", scipy_stats.f_oneway(OLD, NEW).pvalue, "eta_squared"),
             ("welch_anova", "welch_anova", scipy_stats.ttest_ind(OLD, NEW, equal_var=False).pvalue, "eta_squared"),
         ],

@@ -85,7 +85,7 @@ class TestValues:
         """R: kruskal.test(weight ~ group, PlantGrowth): chi squared = 7.9882, df = 2, p = 0.01842."""
         found = omnibus_test(PLANTS, "kruskal")
         assert (round(found.statistic, 4), round(found.p, 5), found.df_within) == (7.9882, 0.01842, None)
-        assert found.effect.name == "epsilon_squared"
+        assert found.effect.name == "rank_epsilon_squared"
         assert found.effect.value == pytest.approx(7.9882 / 29, abs=1e-5)
 
     def test_friedman(self) -> None:
@@ -218,20 +218,24 @@ class TestEffects:
         assert (eta.effect.name, eta.effect.interval) == ("eta_squared", None)
         assert "in place of that effect eta squared, which was asked for, without interval" in eta.method
         assert "in place" not in omnibus_test(PLANTS, "anova", effect="eta_squared").method
-        assert omnibus_test(PLANTS, "kruskal", effect="epsilon_squared") == omnibus_test(PLANTS, "kruskal")
+        kelley = omnibus_test(PLANTS, "kruskal", effect="epsilon_squared").effect  # not that of the ranks
+        assert kelley == epsilon_squared(sums_of_squares([np.array(group) for group in PLANTS.values()]))
         friedman = omnibus_test(PLANTS, paired=True, effect="omega_squared")
         assert friedman.effect.name == "kendalls_w"
         assert "omega squared was asked for and is not given" in friedman.method
 
     @pytest.mark.parametrize("effect", [omega_squared, epsilon_squared])
     def test_an_effect_of_variances_has_its_interval_where_these_are_equal(self, effect: Callable[..., Effect]) -> None:
-        """Beside the classical analysis of variance, as the function of that name gives it; Welch's has none."""
+        """Beside the classical analysis of variance, as the function of that name gives it; beside Welch's Box's."""
         name, columns = effect.__name__, [np.array(group) for group in PLANTS.values()]
         found = omnibus_test(PLANTS, "anova", effect=name, level=0.9)
         assert found.effect == effect(sums_of_squares(columns), level=0.9)
         assert found.effect.interval is not None
         assert f"{name.replace('_', ' ')}, which was asked for, with non-central F interval" in found.method
-        assert omnibus_test(PLANTS, "welch_anova", effect=name).effect.interval is None
+        welch = omnibus_test(PLANTS, "welch_anova", effect=name)
+        assert welch.effect.value == found.effect.value
+        assert welch.effect.interval == omnibus_test(PLANTS, "welch_anova").effect.interval
+        assert f"{name.replace('_', ' ')}, which was asked for, with non-central F (Box) interval" in welch.method
 
     @given(
         st.lists(st.lists(st.floats(-100, 100), min_size=2, max_size=6), min_size=2, max_size=4).filter(

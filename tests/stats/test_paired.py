@@ -121,7 +121,7 @@ def test_rates_outside_0_to_1_are_refused(alpha: float, level: float) -> None:
 
 def test_mcnemar_from_counts_alone() -> None:
     """Published tables give counts; the sentence does without means."""
-    result = stats.mcnemar(6, 16, 161, alpha=0.1)
+    result = stats.mcnemar(6, 16, 161, alpha=0.1, level=0.95)
     assert result.verdict is Verdict.DIFFERENCE
     assert result.baseline_mean is None
     assert result.wording.startswith("A difference was found: treatment minus baseline is +0.062 (95 % interval +0.005")

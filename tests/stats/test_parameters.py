@@ -124,3 +124,26 @@ def test_the_signature_stays() -> None:
         checked(None, "2")  # type: ignore[arg-type]
     with pytest.raises(StatsError, match="c must be a whole number, got '3'"):
         checked(1, "2", c="3")  # type: ignore[arg-type]
+
+
+ONE = [0.1, 0.4, 0.35, 0.8, 0.2, 0.6, 0.5, 0.9, 0.3, 0.7]
+TWO = [0.3, 0.6, 0.45, 0.9, 0.5, 0.7, 0.4, 1.0, 0.6, 0.8]
+
+FOLLOWING: dict[str, Callable[[dict[str, Any]], stats.TestResult]] = {
+    "compare": lambda asked: stats.compare(ONE, TWO, **asked),
+    "compare_paired": lambda asked: stats.compare_paired(ONE, TWO, **asked),
+    "permutation": lambda asked: stats.compare_paired(ONE, TWO, test="permutation", **asked),
+    "bootstrap": lambda asked: stats.compare(ONE, TWO, test="bootstrap", **asked),
+    "mcnemar": lambda asked: stats.mcnemar(4, 9, 63, **asked),
+    "one_sample": lambda asked: stats.one_sample(ONE, 0.0, **asked),
+    "two_proportions": lambda asked: stats.two_proportions(10, 40, 22, 40, **asked),
+}
+
+
+@pytest.mark.parametrize("name", FOLLOWING)
+def test_an_interval_goes_with_its_verdict(name: str) -> None:
+    """Its level is 1 - alpha, so that none at 95 % contradicts a verdict at .01; unless another is asked for."""
+    for asked, level in (({}, 0.95), ({"alpha": 0.01}, 0.99), ({"alpha": 0.01, "level": 0.9}, 0.9)):
+        found = FOLLOWING[name](asked)
+        assert found.interval is not None
+        assert found.interval.level == level

@@ -147,6 +147,15 @@ def test_other_messages_are_other_data(session: Session, configure: Configure) -
     assert sorted((len(held.train), len(held.validation))) == [1, 2]
 
 
+def test_other_tools_are_other_data(session: Session, configure: Configure) -> None:
+    """They are rendered, too."""
+    tools = [{"name": "look_up", "description": "d", "parameters": {"type": "object", "properties": {}}}]
+    config = configure(renderer="qwen3")
+    plain, declared = chat(), chat()
+    declared = msgspec.structs.replace(declared, metadata={**declared.metadata, "tools": tools})
+    assert prepared(session, config, plain).digest != prepared(session, config, declared).digest
+
+
 def test_conversations_are_trained_on_beside_prompts(configure: Configure, items: list[Item], tmp_path: Path) -> None:
     """In one dataset; the loss falls."""
     config = configure(renderer="role_colon", max_steps=12)

@@ -112,6 +112,16 @@ def test_without_reason_it_goes_on_to_the_last_step(configure: Configure, shaped
     assert (result.steps, result.stopped_early, result.stop_reason) == (6, False, "all 6 steps are taken")
 
 
+def test_at_the_last_step_nothing_is_stopped_early(configure: Configure, shaped: Shape, tmp_path: Path) -> None:
+    """The patience is over where the training is, too: all its steps were taken, also when it is looked at again."""
+    config = configure(max_steps=6, validation_fraction=0.3, early_stopping=stopping(patience=2))
+    for resume in (False, True):
+        with events.collect("crucible_trace.decision.made") as found:
+            result = train(shaped(config, tmp_path, [1]), resume=resume)
+        assert (result.steps, result.stopped_early, result.stop_reason) == (6, False, "all 6 steps are taken")
+        assert not any(event.metadata["decision"].startswith("stopped") for event in found)
+
+
 def test_a_stopped_training_that_goes_on_stays_stopped(configure: Configure, shaped: Shape, tmp_path: Path) -> None:
     """Killed between its end and its result, it takes no further step and gives the same result."""
     config = configure(max_steps=20, validation_fraction=0.3, early_stopping=stopping(patience=3))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from crucible import events
 from crucible.data import Item, batches
 from crucible.errors import NonFiniteLoss
 from crucible.ir import LoraConfig
@@ -48,10 +49,11 @@ def test_each_names_the_other() -> None:
 
 
 def test_the_flat_loop_stops_at_a_loss_that_is_no_number(configure: Configure, items: list[Item]) -> None:
-    """And says at which step."""
-    with pytest.raises(NonFiniteLoss) as caught:
+    """And says at which step; its session is closed, as it tells."""
+    with events.collect("crucible_backends.session.stop") as ended, pytest.raises(NonFiniteLoss) as caught:
         train_flat(configure(learning_rate=1e30), items)
     assert caught.value.step == 2
+    assert len(ended) == 1
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's own call

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ from crucible.backends import (
     LocalBackend,
     OptimizerParams,
     OptimStepOutput,
+    Sampler,
     Session,
     SessionFuture,
 )
@@ -272,3 +274,42 @@ def test_no_thread_is_left_behind(configure: Configure, items: list[Item], tmp_p
     with trainer, pytest.raises((ZeroDivisionError, AttributeError)):
         trainer.train(items)
     assert not [thread.name for thread in threading.enumerate() if thread.name == "prefetch"]
+
+
+def test_the_last_good_checkpoint_is_one_whose_weights_gave_a_number(
+    configure: Configure, items: list[Item], tmp_path: Path
+) -> None:
+    """Step 4 gives none with the weights of step 3: unless those were validated, step 2 is the last that is good."""
+
+    def spoil(kind: str, number: int, answer: Any) -> Any:
+        if (kind, number) == ("forward_backward", 4):
+            return ForwardBackwardOutput(loss=float("nan"), logprobs=[], metrics={})
+        return answer
+
+    for validated, good in ((0.0, "step-000002"), (0.3, "step-000003")):
+        config = configure(checkpoint_interval=1, validation_fraction=validated)
+        trainer, _ = note(config, tmp_path / good, spoil=spoil)
+        with trainer, pytest.raises(NonFiniteLoss, match="the loss became nan at step 4") as caught:
+            trainer.train(items)
+        assert f"the last good checkpoint is {tmp_path / good / 'checkpoints' / good};" in str(caught.value)
+
+
+def test_the_speed_of_a_validation_is_that_of_the_scoring(
+    configure: Configure, items: list[Item], tmp_path: Path
+) -> None:
+    """A slow measure of the caller's takes part in the duration, not in the tokens a second."""
+
+    def slow(sampler: Sampler) -> float:
+        time.sleep(1.0)
+        return 1.0
+
+    config = configure(max_steps=1, validation_fraction=0.3)
+    with (
+        events.collect("crucible_train.validation.stop") as found,
+        Trainer.start(config, workspace=tmp_path) as trainer,
+    ):
+        trainer.train(items, measures={"slow": slow})
+    untrained, trained = (event.measurements for event in found)
+    assert trained["duration_ns"] > 1e9
+    held_out = untrained["tokens_per_second"] * untrained["duration_ns"] / 1e9  # tokens
+    assert trained["tokens_per_second"] * trained["duration_ns"] / 1e9 > 1.5 * held_out

@@ -18,7 +18,7 @@ from crucible.data import Item, load, make_tickets
 from crucible.errors import DataError, NonFiniteLoss, StoreError, TrainError
 from crucible.ir import LoraConfig
 from crucible.telemetry.enrichment import Enricher
-from crucible.train import Checkpoint, Trainer, TrainResult
+from crucible.train import Callbacks, Checkpoint, StepRecord, Trainer, TrainResult
 
 Configure = Callable[..., LoraConfig]
 StoppingAt = Callable[[int], AbstractContextManager[None]]
@@ -208,7 +208,10 @@ def test_keep_last_and_nothing_held_out_hand_out_the_last(
 def test_a_loss_that_is_no_number_stops_with_step_items_and_last_checkpoint(
     configure: Configure, items: list[Item], tmp_path: Path
 ) -> None:
-    """A rate that overflows the weights ends the training at once, with all that is needed to look into it."""
+    """A rate that overflows the weights ends the training at once, with all that is needed to look into it.
+
+    The newest checkpoint holds the overflown weights, so it is not called good.
+    """
     config = configure(learning_rate=1e30, checkpoint_interval=1, batch_size=2)
     with events.collect("crucible_train.training.exception") as found, pytest.raises(NonFiniteLoss) as caught:
         run(config, items, tmp_path)
@@ -216,7 +219,8 @@ def test_a_loss_that_is_no_number_stops_with_step_items_and_last_checkpoint(
     assert error.step == 2
     assert "step 2" in str(error)
     assert sum(item.id in str(error) for item in items) == 2
-    assert str(tmp_path / "checkpoints" / "step-000001") in str(error)
+    held = tmp_path / "checkpoints" / "step-000001"
+    assert f"no good checkpoint was saved before it: {held} holds the weights that gave it" in str(error)
     assert found[0].metadata["error_type"] == "NonFiniteLoss"
 
 
@@ -225,6 +229,40 @@ def test_a_validation_loss_that_is_no_number_stops_too(configure: Configure, ite
     config = configure(learning_rate=1e30, max_steps=1, validation_fraction=0.2)
     with pytest.raises(NonFiniteLoss, match="validation loss became .* step 1; no checkpoint was saved"):
         run(config, items, tmp_path)
+
+
+def test_a_loss_that_is_no_number_after_the_last_step_stops_too(
+    configure: Configure, items: list[Item], tmp_path: Path
+) -> None:
+    """No later step finds out, and weights that can only be NaN are no result."""
+    with pytest.raises(NonFiniteLoss, match="final loss became nan at step 1; no good checkpoint was saved") as caught:
+        run(configure(learning_rate=1e30, max_steps=1), items, tmp_path)
+    assert caught.value.step == 1
+
+
+def test_a_loss_that_is_no_number_before_the_first_step_stops_too(
+    configure: Configure, shaped: Shape, items: list[Item], tmp_path: Path
+) -> None:
+    """On the sample, and on the held-out items."""
+    with shaped(configure(), tmp_path, [math.nan]) as trainer, pytest.raises(NonFiniteLoss, match="before the first"):
+        trainer.train(items)
+
+
+def test_a_trainer_that_was_interrupted_does_not_train_on_as_if_afresh(
+    configure: Configure, items: list[Item], tmp_path: Path
+) -> None:
+    """Its weights are no longer the first ones, so without a checkpoint to go on from it refuses, resume or not."""
+
+    def interrupt(record: StepRecord) -> None:
+        if record["step"] == 3:
+            raise KeyboardInterrupt
+
+    with Trainer.start(configure(checkpoint_interval=100), workspace=tmp_path) as trainer:
+        with pytest.raises(KeyboardInterrupt):
+            trainer.train(items, callbacks=Callbacks(on_step_end=interrupt))
+        for resume in (False, True):
+            with pytest.raises(TrainError, match="left no checkpoint to go on from; start another trainer"):
+                trainer.train(items, resume=resume)
 
 
 def test_a_cancelled_training_leaves_a_checkpoint_and_goes_on_exactly(

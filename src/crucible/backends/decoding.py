@@ -19,6 +19,8 @@ from crucible.backends.records import SamplingParams
 
 __all__ = ["Answer", "decode"]
 
+_COLDEST = 1e-30  # a lower temperature draws the same, but float32 overflows
+
 
 class Answer:
     """What one prompt has been answered so far.
@@ -115,7 +117,7 @@ def _choose(logits: torch.Tensor, draws: torch.Tensor | None, params: SamplingPa
         return logits.argmax(-1)
     exact = torch.float32 if logits.device.type == "mps" else torch.float64  # MPS has no float64
     cumulative = (
-        _among(logits / params.temperature, params.top_k, params.top_p).softmax(-1).to(exact).cumsum(-1)
+        _among(logits / max(params.temperature, _COLDEST), params.top_k, params.top_p).softmax(-1).to(exact).cumsum(-1)
     )  # (B, V)
     total = cumulative[:, -1]  # 1 but for rounding
     below_total = torch.nextafter(total, torch.zeros_like(total))  # so that a token of probability 0 is never reached

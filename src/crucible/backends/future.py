@@ -29,7 +29,7 @@ class SessionFuture(Generic[T]):
         inner: The future that the worker fulfils.
         request: Name of the request, for messages.
         backend: Name of the backend, for messages.
-        worker: Gives the identity of the thread that fulfils it, which must not wait for it.
+        worker: Gives the identity of the thread that carries out a request now, which must not wait for it.
     """
 
     def __init__(
@@ -51,16 +51,12 @@ class SessionFuture(Generic[T]):
             BackendError: This request or one before it failed, or whatever else the request raised; or a request
                 waits for one that comes after it in the same session, which would be forever.
         """
-        if self._worker is not None and not self._inner.done() and self._worker() == threading.get_ident():
-            raise BackendError(
-                f"{self._request} comes after the request that waits for it; a loss must not wait for its own session",
-                backend=self._backend,
-            )
+        self._check_order()
         try:
             return self._inner.result(timeout)
         except TimeoutError as error:
-            if self._inner.done():  # the request itself raised a TimeoutError
-                raise
+            if self._inner.done():  # the request itself raised a TimeoutError, or its answer came just now
+                return self._inner.result()
             raise BackendTimeout(
                 f"{self._request} has no answer after {timeout} s; it is still running", backend=self._backend
             ) from error
@@ -70,6 +66,7 @@ class SessionFuture(Generic[T]):
         return self._inner.done()
 
     def __await__(self) -> Generator[Any, None, T]:
+        self._check_order()
         # a waiter of its own: a cancelled task must not take the request out of the order
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
@@ -81,6 +78,13 @@ class SessionFuture(Generic[T]):
         self._inner.add_done_callback(wake)
         yield from waiter
         return self._inner.result()
+
+    def _check_order(self) -> None:
+        if self._worker is not None and not self._inner.done() and self._worker() == threading.get_ident():
+            raise BackendError(
+                f"{self._request} comes after the request that waits for it; a loss must not wait for its own session",
+                backend=self._backend,
+            )
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:
@@ -156,6 +160,8 @@ class RequestQueue:
             self._failure = (request, error)
             self._status = "failed"
             raise
+        finally:
+            self._worker = None  # another thread may get the identity of one that has ended
         self._status = "ready"
         return answer
 

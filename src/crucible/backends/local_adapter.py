@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ class LocalAdapter:
     def forward_backward(
         self, data: Sequence[Datum], loss: str | Loss, config: Mapping[str, float] | None
     ) -> ForwardBackwardOutput:
-        """Add the gradient of the summed loss to the accumulated one.
+        """Add the gradient of the summed loss to the accumulated one; of a loss that is no number, NaN.
 
         Raises:
             DataError: A datum cannot be used.
@@ -78,6 +79,8 @@ class LocalAdapter:
         check_trained(data)
         asked = [[place for place, weight in enumerate(datum.weights) if weight != 0] for datum in data]
         output = self._score(data, asked, compute, backward=True)
+        if not math.isfinite(output.loss):
+            self.weights.spoil_gradient()
         self.weights.has_gradient = True
         return output
 

@@ -126,7 +126,8 @@ class LocalSession:
     def optim_step(self, params: OptimizerParams) -> SessionFuture[OptimStepOutput]:
         """Take one step of the optimiser that `params` are of with the accumulated gradient, then clear it.
 
-        The future raises `TrainError` where there is no gradient and `NonFiniteLoss` where it is not finite.
+        The future raises `TrainError` where there is no gradient and `NonFiniteLoss` where it, or a loss that it is
+        of, is not finite; the weights are left as they were then.
         """
         return self._queue.submit("optim_step", functools.partial(self._optim_step, params))
 

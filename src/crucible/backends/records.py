@@ -1,7 +1,8 @@
 """What goes into a session's or a sampler's requests, and what comes back.
 
-Names and defaults follow Tinker where it has one, except that sampling is greedy unless a temperature is asked for:
-an evaluation that repeats must not depend on luck.
+Names and defaults follow Tinker where it has one, with two exceptions: sampling is greedy unless a temperature is asked
+for, because an evaluation that repeats must not depend on luck, and Adam's decay rates and eps are PyTorch's (Tinker's:
+beta2 0.95, eps 1e-12).
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ SessionStatus = Literal["initializing", "ready", "training", "evaluating", "comp
 """What a session does: `initializing` until its weights are there; `ready` while no request is carried out;
 `training` while one is that changes weights or their gradient, saves or loads them; `evaluating` while one only looks
 at them; `completed` once it was closed after nothing failed; `failed` from the first request that failed on."""
+
+
+_SEEDS = (-(2**63), 2**64)  # what generators take
 
 
 class AdamParams(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,6 +209,9 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"SamplingParams.top_p must be above 0 and at most 1, got {self.top_p}")
         if self.seed is not None and self.seeds is not None:
             raise ValueError("SamplingParams takes seed or seeds, not both")
+        for seed in (self.seed, *(self.seeds or ())):
+            if seed is not None and not _SEEDS[0] <= seed < _SEEDS[1]:
+                raise ValueError(f"SamplingParams: a seed must be at least -2^63 and below 2^64, got {seed}")
         if isinstance(self.stop, str):  # its letters would be stops
             raise TypeError(f"SamplingParams.stop is a tuple of strings, got the string {self.stop!r}")
         if not all(self.stop):

@@ -73,6 +73,10 @@ class FlatWeights:
         self.has_gradient = False
         return OptimStepOutput(gradient_norm=norm, step=self.step_count)
 
+    def spoil_gradient(self) -> None:
+        """Make the accumulated gradient NaN, so that no step is taken with it."""
+        self._gradient.fill_(torch.nan)
+
     def weights(self) -> dict[str, torch.Tensor]:
         """Return copies of the weights by name, on the CPU."""
         return {name: view.cpu().clone() for name, view in self._weights.items()}

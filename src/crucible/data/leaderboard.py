@@ -121,7 +121,7 @@ def _compared(one: Condition, other: Condition, design: Design) -> TestResult | 
             failures=design.failures,
             test=design.test,
             alpha=design.alpha,
-            level=design.level,
+            level=design.interval_level,
             unmatched=design.unmatched,
         )
     except StatsError as error:
@@ -145,7 +145,7 @@ def _standing(condition: Condition, metric: str, design: Design) -> Standing:
         values,
         Counts(counts.scored, counts.failed, counts.skipped),
         failures=policy_of(design.failures),
-        level=design.level,
+        level=design.interval_level,
         bounds=None,
     )
     return Standing(

@@ -12,8 +12,9 @@ from crucible.errors import DegenerateSample
 from crucible.ir import Interval
 from crucible.stats.effect import cohens_dz, hedges_g
 from crucible.stats.extra import needs_stats, versions
+from crucible.stats.level import level_of
 from crucible.stats.result import TestResult
-from crucible.stats.sample import Scores, check_rates, independent_columns, paired_columns
+from crucible.stats.sample import Scores, independent_columns, paired_columns
 from crucible.stats.tdist import moments, welch_error
 from crucible.stats.whole_number import check_draws
 
@@ -33,7 +34,7 @@ def bootstrap_paired(
     treatment: Scores,
     *,
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
     resamples: int = 10_000,
     seed: int = 0,
 ) -> TestResult:
@@ -45,7 +46,7 @@ def bootstrap_paired(
         baseline: Scores by position, or a mapping of them by item id.
         treatment: Scores of the same items, given the same way.
         alpha: Type-I error rate of the verdict.
-        level: Level of the interval.
+        level: Level of the interval; None: 1 - alpha.
         resamples: How often to resample, at least 100.
         seed: Seed of the resampling; the same seed gives the same result.
 
@@ -58,7 +59,7 @@ def bootstrap_paired(
     Source:
         Symmetric bootstrap-t: Hall (1988), JRSS B 50(1):35-45; Efron & Tibshirani (1993), chapters 12 and 16.
     """
-    check_rates(alpha, level)
+    level = level_of(alpha, level)
     resamples, seed = check_draws(resamples, seed, "a bootstrap")
     x, y = paired_columns(baseline, treatment)
     differences = y - x  # (n,)
@@ -99,7 +100,7 @@ def bootstrap_independent(
     treatment: Scores,
     *,
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
     resamples: int = 10_000,
     seed: int = 0,
 ) -> TestResult:
@@ -111,7 +112,7 @@ def bootstrap_independent(
         baseline: Scores, at least two.
         treatment: Scores of other items, at least two.
         alpha: Type-I error rate of the verdict.
-        level: Level of the interval.
+        level: Level of the interval; None: 1 - alpha.
         resamples: How often to resample, at least 100.
         seed: Seed of the resampling; the same seed gives the same result.
 
@@ -123,7 +124,7 @@ def bootstrap_independent(
     Source:
         Symmetric bootstrap-t: Hall (1988), JRSS B 50(1):35-45; two samples: Efron & Tibshirani (1993), section 16.2.
     """
-    check_rates(alpha, level)
+    level = level_of(alpha, level)
     resamples, seed = check_draws(resamples, seed, "a bootstrap")
     x, y = independent_columns(baseline, treatment)
     base, treated = (moments(column, largest=float(abs(column).max())) for column in (x, y))

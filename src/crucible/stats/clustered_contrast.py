@@ -15,8 +15,9 @@ import msgspec
 from crucible.errors import DegenerateSample, StatsError, TooFewSamples
 from crucible.ir import Interval
 from crucible.stats.extra import needs_stats, versions
+from crucible.stats.level import level_of
 from crucible.stats.result import Effect, TestResult
-from crucible.stats.sample import check_rates, independent_columns, paired_columns
+from crucible.stats.sample import independent_columns, paired_columns
 from crucible.stats.tdist import critical_t, moments, two_sided_p
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def clustered_paired(
     *,
     test: str = "auto",
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
 ) -> TestResult:
     """Compare two columns of scores of the same items, which come in clusters.
 
@@ -97,14 +98,15 @@ def clustered_paired(
         clusters: Cluster by item id.
         test: `auto`, or one of `CLUSTERED_TESTS`.
         alpha: Type-I error rate of the verdict.
-        level: Level of the interval.
+        level: Level of the interval; None: 1 - alpha.
 
     Raises:
         StatsError: A score is no finite number, ids do not match, or the test is not for clusters.
         TooFewSamples: There are fewer than two items or clusters.
         DegenerateSample: The differences do not vary between clusters.
     """
-    _check_test(test, alpha, level)
+    level = level_of(alpha, level)
+    _check_test(test)
     x, y = paired_columns(baseline, treatment)  # (n,) each
     differences = y - x
     n, largest = len(x), max(float(abs(x).max()), float(abs(y).max()))
@@ -146,7 +148,7 @@ def clustered_independent(
     *,
     test: str = "auto",
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
 ) -> TestResult:
     """Compare two columns of scores of different items, which come in clusters.
 
@@ -156,14 +158,15 @@ def clustered_independent(
         clusters: Cluster by item id, of the baseline's items and of the treatment's.
         test: `auto`, or one of `CLUSTERED_TESTS`.
         alpha: Type-I error rate of the verdict.
-        level: Level of the interval.
+        level: Level of the interval; None: 1 - alpha.
 
     Raises:
         StatsError: A score is no finite number, or the test is not for clusters.
         TooFewSamples: A side has fewer than two items or clusters.
         DegenerateSample: Neither side varies between clusters.
     """
-    _check_test(test, alpha, level)
+    level = level_of(alpha, level)
+    _check_test(test)
     x, y = independent_columns(list(baseline.values()), list(treatment.values()))  # (n,), (m,)
     base = cluster_robust_mean(x, [clusters[0][item] for item in baseline])
     treated = cluster_robust_mean(y, [clusters[1][item] for item in treatment])
@@ -207,8 +210,7 @@ def clustered_independent(
     )
 
 
-def _check_test(test: str, alpha: float, level: float) -> None:
-    check_rates(alpha, level)
+def _check_test(test: str) -> None:
     word = test.strip().lower().replace("-", "_").replace(" ", "_")
     if _MEANT.get(word, word) not in CLUSTERED_TESTS:
         raise StatsError(

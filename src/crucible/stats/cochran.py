@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crucible.errors import DegenerateSample, StatsError
-from crucible.stats.omnibus_tests import Found
+from crucible.stats.box_share import share_within_items
+from crucible.stats.omnibus_tests import Found, with_interval
 from crucible.stats.result import Effect
 from crucible.stats.sample import is_binary
 
@@ -22,7 +23,7 @@ def cochran_q(columns: list[FloatArray], level: float) -> Found:
 
     Args:
         columns: At least 3, of zeros and ones, of the same items in the same order, shape (n,) each.
-        level: Of an effect's interval; there is none.
+        level: Of the effect's interval.
 
     Raises:
         StatsError: There are fewer than 3 columns, or a score is neither 0 nor 1.
@@ -35,7 +36,6 @@ def cochran_q(columns: list[FloatArray], level: float) -> Found:
     import numpy as np
     from scipy import special
 
-    del level
     k, n = len(columns), len(columns[0])
     if k < 3:
         raise StatsError(f"not applicable: {k} groups; Cochran's Q needs 3, McNemar's test compares 2")
@@ -48,15 +48,17 @@ def cochran_q(columns: list[FloatArray], level: float) -> Found:
         raise DegenerateSample(f"all groups agree on each of the {n} items: there is nothing to test")
     q = (k - 1) * k * float(((by_column - by_column.mean()) ** 2).sum()) / spread
     differing = int(((by_item > 0) & (by_item < k)).sum())
+    effect = Effect("kendalls_w", q / (n * (k - 1)), share_within_items(table, level))
     return Found(
         statistic=q,
         p=float(special.chdtrc(k - 1, q)),
-        effect=Effect("kendalls_w", q / (n * (k - 1))),
+        effect=effect,
         assumptions=(
             "the items are independent of each other",
             f"{differing} items on which groups differ are enough for the chi-squared p-value",
         ),
         method=(
-            "Cochran's Q test with chi-squared p-value, Kendall's W (Serlin, Carr & Marascuilo 1982) without interval"
+            "Cochran's Q test with chi-squared p-value, Kendall's W (Serlin, Carr & Marascuilo 1982) "
+            + with_interval(effect)
         ),
     )

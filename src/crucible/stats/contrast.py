@@ -15,6 +15,7 @@ from crucible.stats.bootstrap import bootstrap_independent, bootstrap_paired
 from crucible.stats.effect_named import effect_named
 from crucible.stats.finite import finite
 from crucible.stats.independent import INDEPENDENT_MEANING, INDEPENDENT_TESTS, compare
+from crucible.stats.level import level_of
 from crucible.stats.names import TEST_TITLES
 from crucible.stats.omnibus import OMNIBUS_TESTS, PAIRED_OMNIBUS, VARIANCE_EFFECTS
 from crucible.stats.pair_by_groups import pair_by_groups
@@ -49,7 +50,7 @@ class Plan(msgspec.Struct, frozen=True):
         tests: Names of tests; the first one that applies gives the verdict. `auto`: by the written rules.
         alpha: Type-I error rate.
         correction: Name of the correction; it acts where there are several contrasts.
-        level: Level of the intervals.
+        level: Level of the intervals; None: 1 - alpha.
         resamples: Of a bootstrap or a permutation test, at least 100.
         seed: Of a bootstrap or a permutation test.
         effect: Name of the effect size that is asked for; None: the one that goes with the test.
@@ -59,7 +60,7 @@ class Plan(msgspec.Struct, frozen=True):
     tests: tuple[str, ...] = ("auto",)
     alpha: float = 0.05
     correction: str = "holm"
-    level: float = 0.95
+    level: float | None = None
     resamples: int = 10_000
     seed: int = 0
     effect: str | None = None
@@ -68,6 +69,11 @@ class Plan(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         """Refuse what is no number in the place of one."""
         check_fields(self)
+
+    @property
+    def interval_level(self) -> float:
+        """Level of the intervals: what was asked for, else 1 - alpha."""
+        return level_of(self.alpha, self.level)
 
 
 class AllGroups(msgspec.Struct, frozen=True):
@@ -156,7 +162,7 @@ def untested(plan: Plan, reason: str) -> list[TestResult | NotTested]:
 
 def _test(test: str, sides: Sides, plan: Plan, groups: AllGroups | None, *, is_first: bool) -> TestResult:
     base, treated = sides.scores.baseline, sides.scores.treatment
-    rates = {"alpha": plan.alpha, "level": plan.level}
+    rates = {"alpha": plan.alpha, "level": plan.interval_level}
     draws = {"resamples": plan.resamples, "seed": plan.seed}
     name = (_PAIRED_MEANING if sides.paired else INDEPENDENT_MEANING).get(test, test)
     if name in POSTHOC_TESTS:
@@ -190,7 +196,7 @@ def _posthoc(name: str, sides: Sides, plan: Plan, groups: AllGroups | None) -> T
     if len(scores) < 3:
         raise StatsError(f"not applicable: 2 groups; {TEST_TITLES[name]} needs 3")
     pair, why = (sides.baseline, sides.treatment), groups.why if groups else ""
-    return posthoc_pair(name, scores, pair, why=why, alpha=plan.alpha, level=plan.level)
+    return posthoc_pair(name, scores, pair, why=why, alpha=plan.alpha, level=plan.interval_level)
 
 
 def _of_groups(name: str, sides: Sides, plan: Plan) -> TestResult:
@@ -199,7 +205,7 @@ def _of_groups(name: str, sides: Sides, plan: Plan) -> TestResult:
     if name in PAIRED_OMNIBUS:
         raise StatsError(f"not applicable: 2 groups; the {TEST_TITLES[name]} needs 3, a paired test compares 2")
     columns = independent_columns(list(sides.scores.baseline.values()), list(sides.scores.treatment.values()))
-    return pair_by_groups(name, columns, effect=plan.effect, alpha=plan.alpha, level=plan.level)
+    return pair_by_groups(name, columns, effect=plan.effect, alpha=plan.alpha, level=plan.interval_level)
 
 
 def _by_position(sides: Sides, name: str) -> tuple[dict[str, float], dict[str, float]]:
@@ -222,7 +228,7 @@ def _with_effect(result: TestResult, sides: Sides, plan: Plan) -> TestResult:
     if asked is None or asked in VARIANCE_EFFECTS or asked == result.effect.name:
         return result
     try:
-        effect = effect_named(asked, result.name, sides.scores, level=plan.level)
+        effect = effect_named(asked, result.name, sides.scores, level=plan.interval_level)
     except StatsError as error:
         method = f"{result.method}; {asked} was asked for and is not given: {error}"
         return msgspec.structs.replace(result, method=method)

@@ -16,10 +16,11 @@ import msgspec
 from crucible.errors import DegenerateSample, StatsError, TooFewSamples
 from crucible.ir import Interval
 from crucible.stats.extra import needs_stats, versions
+from crucible.stats.level import level_of
 from crucible.stats.matching import Unmatched
 from crucible.stats.observations import Condition
 from crucible.stats.result import Effect, TestResult
-from crucible.stats.sample import check_rates, paired_columns
+from crucible.stats.sample import paired_columns
 from crucible.stats.scores import FailurePolicy, few
 from crucible.stats.tdist import critical_t, two_sided_p
 from crucible.stats.two_way import two_way_variance
@@ -105,7 +106,7 @@ def crossed_paired(
     clusters: Mapping[str, str] | None = None,
     *,
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
 ) -> TestResult:
     """Compare two columns of scores of the same items under the same prompts, both of which are samples.
 
@@ -118,7 +119,7 @@ def crossed_paired(
         treatment: Score by (item, prompt), of the same.
         clusters: Cluster by item, where items come in clusters: they take the place of the items in the standard error.
         alpha: Type-I error rate of the verdict.
-        level: Level of the interval.
+        level: Level of the interval; None: 1 - alpha.
 
     Raises:
         StatsError: A score is no finite number, or keys do not match.
@@ -132,7 +133,7 @@ def crossed_paired(
     """
     import numpy as np
 
-    check_rates(alpha, level)
+    level = level_of(alpha, level)
     x, y = paired_columns(baseline, treatment)  # (n,) each, one a cell
     item, prompt = (_codes([cell[axis] for cell in baseline]) for axis in (0, 1))
     items, prompts = int(item.max()) + 1, int(prompt.max()) + 1

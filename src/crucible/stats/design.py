@@ -18,6 +18,7 @@ from crucible.stats.correction import correct
 from crucible.stats.crossed import crossed_cells, crossed_paired, takes_prompts
 from crucible.stats.extra import needs_stats
 from crucible.stats.independent import compare
+from crucible.stats.level import level_of
 from crucible.stats.matching import Unmatched, check_same_questions, common_clusters, left_out, unmatched_items
 from crucible.stats.names import canonical_correction
 from crucible.stats.observations import Condition, policy_of
@@ -36,7 +37,7 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
         failures: What a failed measurement counts as: `exclude`, `zero`, or `abort`.
         test: `auto`, or the name of a test, to force it.
         alpha: Type-I error rate of each verdict, after correction.
-        level: Level of the intervals.
+        level: Level of the intervals; None: 1 - alpha.
         unmatched: `refuse` items that only one side has, or `drop` them and say how many.
         correction: For there being several comparisons.
         all_pairs: Whether every pair is compared; False: each condition with the first.
@@ -45,7 +46,7 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
     failures: FailurePolicy | str = FailurePolicy.EXCLUDE
     test: str = "auto"
     alpha: float = 0.05
-    level: float = 0.95
+    level: float | None = None
     unmatched: Unmatched | str = Unmatched.REFUSE
     correction: str = "holm"
     all_pairs: bool = False
@@ -53,6 +54,11 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse what is no number in the place of one."""
         check_fields(self)
+
+    @property
+    def interval_level(self) -> float:
+        """Level of the intervals: what was asked for, else 1 - alpha."""
+        return level_of(self.alpha, self.level)
 
 
 @takes_numbers
@@ -63,7 +69,7 @@ def compare_conditions(
     failures: FailurePolicy | str = FailurePolicy.EXCLUDE,
     test: str = "auto",
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
     unmatched: Unmatched | str = Unmatched.REFUSE,
 ) -> TestResult:
     """Compare two conditions by the test that fits how they were measured.
@@ -81,7 +87,7 @@ def compare_conditions(
         test: `auto`, or the name of a test for this design, to force it; one of item means, such as `paired_ttest`,
             speaks of these prompts alone.
         alpha: Type-I error rate of the verdict.
-        level: Level of the intervals.
+        level: Level of the intervals; None: 1 - alpha.
         unmatched: `refuse` items that only one side has, or `drop` them and say how many.
 
     Returns:
@@ -92,6 +98,7 @@ def compare_conditions(
         TooFewSamples: Fewer than two items are left.
         DegenerateSample: The scores do not vary where the test needs it.
     """
+    level = level_of(alpha, level)
     policy = policy_of(failures)
     if unmatched not in tuple(Unmatched):
         raise StatsError(f'unknown way with unmatched items "{unmatched}"; known: {", ".join(Unmatched)}')
@@ -147,7 +154,7 @@ def _named(baseline: Condition, treatment: Condition, design: Design, *, several
             failures=design.failures,
             test=design.test,
             alpha=design.alpha,
-            level=design.level,
+            level=design.interval_level,
             unmatched=design.unmatched,
         )
     except StatsError as error:
@@ -172,10 +179,12 @@ def _paired(baseline: Condition, treatment: Condition, design: Design) -> TestRe
             f"{_tally(baseline)}; {_tally(treatment)}"
         )
     if clusters := common_clusters(baseline, treatment, kept):
-        found = clustered_paired(x, y, clusters, test=design.test, alpha=design.alpha, level=design.level)
+        found = clustered_paired(x, y, clusters, test=design.test, alpha=design.alpha, level=design.interval_level)
     else:
         is_share = _are_shares(baseline, treatment, x, y)
-        found = compare_paired(x, y, test=design.test, alpha=design.alpha, level=design.level, is_share=is_share)
+        found = compare_paired(
+            x, y, test=design.test, alpha=design.alpha, level=design.interval_level, is_share=is_share
+        )
     return _told(found, baseline, treatment, design, [*dropped, *left_out(common, len(kept))])
 
 
@@ -188,7 +197,7 @@ def _crossed(baseline: Condition, treatment: Condition, design: Design, dropped:
     ):
         return None
     clusters = common_clusters(baseline, treatment, list(dict.fromkeys(item for item, _ in cells.baseline)))
-    found = crossed_paired(cells.baseline, cells.treatment, clusters, alpha=design.alpha, level=design.level)
+    found = crossed_paired(cells.baseline, cells.treatment, clusters, alpha=design.alpha, level=design.interval_level)
     return _told(found, baseline, treatment, design, [*dropped, *cells.lost])
 
 
@@ -199,12 +208,14 @@ def _independent(baseline: Condition, treatment: Condition, design: Design) -> T
     if any(clusters):
         if not all(clusters):
             raise StatsError(f"only one of {baseline.label} and {treatment.label} says which cluster its items are in")
-        found = clustered_independent(left, right, clusters, test=design.test, alpha=design.alpha, level=design.level)
+        found = clustered_independent(
+            left, right, clusters, test=design.test, alpha=design.alpha, level=design.interval_level
+        )
     else:
         repeated = baseline.has_repeats or treatment.has_repeats
         is_share = baseline.is_share and treatment.is_share and not repeated
         x, y = list(left.values()), list(right.values())
-        found = compare(x, y, test=design.test, alpha=design.alpha, level=design.level, is_share=is_share)
+        found = compare(x, y, test=design.test, alpha=design.alpha, level=design.interval_level, is_share=is_share)
     items = len(baseline.items) + len(treatment.items)
     return _told(found, baseline, treatment, design, left_out(items, len(left) + len(right), of_pairs=False))
 

@@ -49,7 +49,7 @@ EFFECTS_OF_TESTS = {
     "anova": ("eta_squared", *_OF_SAMPLES),
     "welch_anova": ("eta_squared", *_OF_SAMPLES),
     "brown_forsythe": ("eta_squared", *_OF_SAMPLES),
-    "kruskal": ("epsilon_squared", *_OF_SAMPLES),
+    "kruskal": ("rank_epsilon_squared", *_OF_SAMPLES),
 }
 """Effect sizes that go with each test; the first one is given unless another is asked for."""
 

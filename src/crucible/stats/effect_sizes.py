@@ -259,6 +259,8 @@ def omega_squared(groups: Groups, *, level: float = 0.95) -> Effect:
 def epsilon_squared(groups: Groups, *, level: float = 0.95) -> Effect:
     """Return epsilon squared: eta squared with both variances estimated without bias; at least 0, as omega squared.
 
+    The effect beside `kruskal` is another quantity: the rank epsilon squared, H / (n - 1).
+
     Args:
         groups: As for `eta_squared`.
         level: As for `omega_squared`.

@@ -99,7 +99,7 @@ def compare_columns(
         raise StatsError(f"some groups are by item and these are not: {bare}; give items for all groups, or for none")
     values = {column.label: values_of(column.outcomes, policy, column.label) for column in columns}
     is_share = are_shares(columns)
-    summaries = tuple(summarised(one, values[one.label], plan.level, is_share=is_share) for one in columns)
+    summaries = tuple(summarised(one, values[one.label], plan.interval_level, is_share=is_share) for one in columns)
     if len(columns) < 2:
         alone = f'one group, "{columns[0].label}"' if columns else "no groups"
         return GroupComparison(summaries, not_tested=f"{alone}: a comparison needs two")
@@ -176,7 +176,7 @@ def _all_at_once(columns: Sequence[Column], values: Values, plan: Plan, metric: 
         try:
             is_paired = _are_paired(test, columns)
             groups, failures = _complete(values, items) if is_paired else _all(values, sum(map(len, items)))
-            rates: dict[str, Any] = {"alpha": plan.alpha, "level": plan.level}
+            rates: dict[str, Any] = {"alpha": plan.alpha, "level": plan.interval_level}
             found = omnibus_test(groups, test, paired=is_paired, effect=plan.effect, checks=plan.checks, **rates)
         except StatsError as error:
             done.append(NotTested(test, str(error)))

@@ -89,7 +89,7 @@ def _once(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _checked(plan: Plan) -> Plan:
     """Return the plan in canonical words."""
-    check_rates(plan.alpha, plan.level)
+    check_rates(plan.alpha, plan.interval_level)
     tests = tuple(dict.fromkeys(map(canonical_test, plan.tests))) or ("auto",)
     for test in tests:
         if test not in GROUP_TESTS:

@@ -18,13 +18,14 @@ from crucible.stats.effect import Moments, hedges_g, pooled_hedges_g
 from crucible.stats.extra import needs_stats, versions
 from crucible.stats.finite import finite
 from crucible.stats.fisher import fisher_of_columns
+from crucible.stats.level import level_of
 from crucible.stats.names import canonical_test
 from crucible.stats.paired import compare_paired
 from crucible.stats.permutation import permutation_independent
 from crucible.stats.proportion_test import two_proportions
 from crucible.stats.rank import mann_whitney
 from crucible.stats.result import TestResult
-from crucible.stats.sample import Scores, check_rates, independent_columns, is_binary, is_by_id
+from crucible.stats.sample import Scores, independent_columns, is_binary, is_by_id
 from crucible.stats.tdist import critical_t, moments, two_sided_p, welch_error
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def compare(
     *,
     test: str = "auto",
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
     is_share: bool = True,
     checks: bool = False,
 ) -> TestResult:
@@ -77,7 +78,7 @@ def compare(
         treatment: Scores, given the same way.
         test: `auto`, or one of `INDEPENDENT_TESTS` (for mappings `PAIRED_TESTS`) or an alias, to force a test.
         alpha: Type-I error rate of the verdict.
-        level: Level of the intervals.
+        level: Level of the intervals; None: 1 - alpha.
         is_share: Whether scores that are all 0 or 1 are right or wrong; False: numbers, such as counts, of which these
             happen to be 0 or 1.
         checks: Whether to show checks of normality and of equal variances beside the result; they choose nothing.
@@ -90,11 +91,11 @@ def compare(
         TooFewSamples: A column has fewer than two scores.
         DegenerateSample: Neither column varies, and the scores are not all 0 or 1.
     """
+    level = level_of(alpha, level)
     if is_by_id(baseline) or is_by_id(treatment):
         return compare_paired(
             baseline, treatment, test=test, alpha=alpha, level=level, is_share=is_share, checks=checks
         )
-    check_rates(alpha, level)
     x, y = independent_columns(baseline, treatment)  # (n,), (m,)
     name = INDEPENDENT_MEANING.get(canonical_test(test), canonical_test(test))
     if name not in INDEPENDENT_TESTS:

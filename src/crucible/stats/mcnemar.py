@@ -10,9 +10,10 @@ from crucible.errors import StatsError
 from crucible.stats.attainable import binomial_size
 from crucible.stats.effect import cohens_g, cohens_h
 from crucible.stats.extra import needs_stats, versions
+from crucible.stats.level import level_of
 from crucible.stats.proportion import tango_difference
 from crucible.stats.result import TestResult
-from crucible.stats.sample import check_rates, is_binary
+from crucible.stats.sample import is_binary
 from crucible.stats.whole_number import wholes
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def mcnemar(
     *,
     mid_p: bool = False,
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
 ) -> TestResult:
     """Return McNemar's conditional test of two proportions measured on the same items.
 
@@ -45,7 +46,7 @@ def mcnemar(
         pairs: All pairs, those that agree included; at least 1.
         mid_p: Whether the outcome itself counts half, which is less careful than the exact test and finds more.
         alpha: Type-I error rate of the verdict.
-        level: Level of the intervals.
+        level: Level of the intervals; None: 1 - alpha.
 
     Returns:
         The result; its statistic is `treatment_only`, binomial with probability 1/2 if there is no difference.
@@ -58,7 +59,7 @@ def mcnemar(
         McNemar (1947), Psychometrika 12(2):153-157; exact p-value by `scipy.stats.binomtest`; mid-p-value: Fagerland,
         Lydersen & Laake (2013), BMC Medical Research Methodology 13:91.
     """
-    check_rates(alpha, level)
+    level = level_of(alpha, level)
     b, c, n = wholes(baseline_only=baseline_only, treatment_only=treatment_only, pairs=pairs)
     return _mcnemar((b, c, n), "called by name", alpha, level, mid_p=mid_p)
 

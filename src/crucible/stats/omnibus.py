@@ -15,6 +15,7 @@ from crucible.errors import StatsError, TooFewSamples
 from crucible.stats.checks import Check, checks_of
 from crucible.stats.cochran import cochran_q
 from crucible.stats.extra import versions
+from crucible.stats.level import level_of
 from crucible.stats.names import TEST_TITLES
 from crucible.stats.omnibus_tests import OMNIBUS, Found, varies
 from crucible.stats.plain_data import plain
@@ -116,7 +117,7 @@ def omnibus_test(
     paired: bool = False,
     effect: str | None = None,
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
     checks: bool = False,
 ) -> Omnibus:
     """Compare all groups at once.
@@ -138,7 +139,7 @@ def omnibus_test(
         paired: Whether the groups are of the same items.
         effect: One of `VARIANCE_EFFECTS`; None: the one that goes with the test.
         alpha: Type-I error rate of the verdict.
-        level: Level of the effect's interval.
+        level: Level of the effect's interval; None: 1 - alpha.
         checks: Whether to show checks of normality in each group and of equal variances; not of the same items.
 
     Raises:
@@ -146,6 +147,7 @@ def omnibus_test(
         TooFewSamples: A group has fewer than two scores.
         DegenerateSample: The scores do not vary where the test needs it.
     """
+    level = level_of(alpha, level)
     for label, column in groups.items():
         if len(column) < 2:
             raise TooFewSamples(f'a comparison of groups needs at least 2 scores a group, "{label}" has {len(column)}')
@@ -195,7 +197,8 @@ def choose_omnibus(columns: list[FloatArray], *, paired: bool) -> tuple[str, str
 def _effect(found: Found, columns: list[FloatArray], asked: str | None, level: float | None) -> tuple[Effect, str]:
     """Return the effect size that was asked for, or that of the test, and what `method` says of it.
 
-    At a `level` it has its interval, which assumes equal variances as the classical analysis of variance does.
+    At a `level` it has its interval, which assumes equal variances as the classical analysis of variance does; that of
+    Welch's and of Brown and Forsythe's does not.
     """
     if asked not in _OF_VARIANCES or found.effect.name == asked:
         return found.effect, ""
@@ -203,5 +206,7 @@ def _effect(found: Found, columns: list[FloatArray], asked: str | None, level: f
     if found.effect.name == "kendalls_w":
         return found.effect, f"; {title} was asked for and is not given: it is for groups of different items"
     effect = _OF_VARIANCES[asked](sums_of_squares(columns), level=level)
+    if found.effect.name == "eta_squared" and level is None:  # the three estimate the same share
+        effect = msgspec.structs.replace(effect, interval=found.effect.interval)
     interval = "without interval" if effect.interval is None else f"with {effect.interval.method} interval"
     return effect, f"; in place of that effect {title}, which was asked for, {interval}"

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from crucible.errors import DegenerateSample, StatsError
+from crucible.stats.box_share import share_between_groups, share_within_items
 from crucible.stats.result import Effect
 from crucible.stats.variance_share import eta_squared, sums_of_squares
 
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
 
-__all__ = ["OMNIBUS", "Found", "varies"]
+__all__ = ["OMNIBUS", "Found", "varies", "with_interval"]
 
 _FEW = 5  # scores below which the smallest group's degrees of freedom are taken, if another group has more
 _INDEPENDENT = "all scores are independent of each other: no item is in two groups, and none twice in one"
@@ -37,6 +38,13 @@ def varies(column: FloatArray) -> bool:
     """Return whether the scores differ from their mean by more than rounding."""
     center = column.mean()
     return bool((abs(column - center) > 1e-13 * abs(column).max()).any())
+
+
+def with_interval(effect: Effect) -> str:
+    """Return which interval an effect of all groups has, in words."""
+    return (
+        f"with {effect.interval.method} interval" if effect.interval else "without interval, which cannot be had here"
+    )
 
 
 def _anova(columns: list[FloatArray], level: float) -> Found:
@@ -63,17 +71,17 @@ def _anova(columns: list[FloatArray], level: float) -> Found:
     )
 
 
-def _welch(columns: list[FloatArray], level: float) -> Found:  # noqa: ARG001  # no interval
+def _welch(columns: list[FloatArray], level: float) -> Found:
     if not all(map(varies, columns)):
         raise DegenerateSample("a group does not vary: Welch's analysis of variance needs spread in every group")
-    return _unequal(columns, "unequal", "Welch's analysis of variance")
+    return _unequal(columns, "unequal", "Welch's analysis of variance", level)
 
 
-def _brown_forsythe(columns: list[FloatArray], level: float) -> Found:  # noqa: ARG001  # no interval
+def _brown_forsythe(columns: list[FloatArray], level: float) -> Found:
     if not any(map(varies, columns)):
         raise DegenerateSample("no group varies: an analysis of variance needs spread within groups")
     title = "Brown-Forsythe analysis of variance with the degrees of freedom of Mehrotra (1997)"
-    found = _unequal(columns, "bf", title)
+    found = _unequal(columns, "bf", title, level)
     least = min(map(len, columns))
     if least >= _FEW or all(len(column) == least for column in columns):
         return found
@@ -82,10 +90,12 @@ def _brown_forsythe(columns: list[FloatArray], level: float) -> Found:  # noqa: 
     # as Mickey & Brown (1966) for two groups: no more degrees of freedom than the group has that may decide alone
     p = float(special.fdtrc(found.df or len(columns) - 1.0, least - 1.0, found.statistic))
     title = f"{title} between groups and, within, those of the smallest group, which has few scores"
-    return msgspec.structs.replace(found, df_within=least - 1.0, p=p, method=f"{title}, eta squared without interval")
+    return msgspec.structs.replace(
+        found, df_within=least - 1.0, p=p, method=f"{title}, eta squared {with_interval(found.effect)}"
+    )
 
 
-def _unequal(columns: list[FloatArray], kind: str, title: str) -> Found:
+def _unequal(columns: list[FloatArray], kind: str, title: str, level: float) -> Found:
     """Return an analysis of variance without equal variances, by statsmodels from means and variances."""
     import numpy as np
     from statsmodels.stats import oneway
@@ -98,14 +108,17 @@ def _unequal(columns: list[FloatArray], kind: str, title: str) -> Found:
     found: Any = cast("Any", oneway).anova_generic(  # untyped there
         means, variances, sizes, use_var=kind, welch_correction=True
     )
+    effect = msgspec.structs.replace(
+        eta_squared(sums_of_squares(standard)), interval=share_between_groups(standard, level)
+    )
     return Found(
         statistic=float(found.statistic),
         df=float(found.df[0]),
         df_within=float(found.df[1]),
         p=float(found.pvalue),
-        effect=eta_squared(sums_of_squares(standard)),
+        effect=effect,
         assumptions=(_INDEPENDENT, "each group is roughly normal, or large enough for its mean to be"),
-        method=f"{title}, eta squared without interval (the known one assumes equal variances)",
+        method=f"{title}, eta squared {with_interval(effect)}",
     )
 
 
@@ -125,25 +138,29 @@ def _standard(columns: list[FloatArray]) -> tuple[list[FloatArray], float]:
     return [column / unit for column in centered], unit
 
 
-def _kruskal(columns: list[FloatArray], level: float) -> Found:  # noqa: ARG001  # no interval
+def _kruskal(columns: list[FloatArray], level: float) -> Found:
+    import numpy as np
     from scipy import stats
 
     squares = sums_of_squares(columns)  # refuses scores that are all the same
     found: Any = stats.kruskal(*columns)
     h = float(found.statistic)
+    ranks = stats.rankdata(np.concatenate(columns))
+    ranked = np.split(ranks, np.cumsum([len(column) for column in columns])[:-1])
+    effect = Effect("rank_epsilon_squared", h / (squares.n - 1), share_between_groups(ranked, level))
     return Found(
         statistic=h,
         p=float(found.pvalue),
-        effect=Effect("epsilon_squared", h / (squares.n - 1)),
+        effect=effect,
         assumptions=(_INDEPENDENT, "if there is no difference, all groups have the same distribution"),
         method=(
-            "Kruskal-Wallis test with chi-squared p-value, epsilon squared (Kelley 1935; Tomczak & Tomczak 2014) "
-            "without interval"
+            "Kruskal-Wallis test with chi-squared p-value, rank epsilon squared, H / (n - 1) (Tomczak & Tomczak 2014), "
+            f"{with_interval(effect)}"
         ),
     )
 
 
-def _friedman(columns: list[FloatArray], level: float) -> Found:  # noqa: ARG001  # no interval
+def _friedman(columns: list[FloatArray], level: float) -> Found:
     import numpy as np
     from scipy import stats
 
@@ -155,12 +172,14 @@ def _friedman(columns: list[FloatArray], level: float) -> Found:  # noqa: ARG001
         raise DegenerateSample(f"all groups agree on each of the {n} items: there is nothing to rank")
     found: Any = stats.friedmanchisquare(*columns)
     chi2 = float(found.statistic)
+    interval = share_within_items(stats.rankdata(table, axis=1), level)
+    effect = Effect("kendalls_w", chi2 / (n * (k - 1)), interval)
     return Found(
         statistic=chi2,
         p=float(found.pvalue),
-        effect=Effect("kendalls_w", chi2 / (n * (k - 1))),
+        effect=effect,
         assumptions=("the items are independent of each other", f"{n} items are enough for the chi-squared p-value"),
-        method="Friedman test with chi-squared p-value, Kendall's W (Kendall & Smith 1939) without interval",
+        method=("Friedman test with chi-squared p-value, Kendall's W (Kendall & Smith 1939) " + with_interval(effect)),
     )
 
 

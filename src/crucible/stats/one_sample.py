@@ -12,11 +12,12 @@ from crucible.ir import Interval
 from crucible.stats.checks import checks_of
 from crucible.stats.effect import cohens_dz
 from crucible.stats.extra import needs_stats, versions
+from crucible.stats.level import level_of
 from crucible.stats.names import TEST_TITLES, canonical_test
 from crucible.stats.proportion_test import one_proportion
 from crucible.stats.rank import rank_biserial_paired, rounded_differences, signed_ranks
 from crucible.stats.result import TestResult
-from crucible.stats.sample import Scores, check_rates, is_binary, one_column
+from crucible.stats.sample import Scores, is_binary, one_column
 from crucible.stats.tdist import critical_t, moments, two_sided_p
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def one_sample(
     *,
     test: str = "auto",
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
     is_share: bool = True,
     checks: bool = False,
 ) -> TestResult:
@@ -51,7 +52,7 @@ def one_sample(
         mu: The fixed value, in units of the score; it is no estimate and has no error of its own.
         test: `auto`, or one of `ONE_SAMPLE_TESTS` or an alias, to force a test.
         alpha: Type-I error rate of the verdict.
-        level: Level of the intervals.
+        level: Level of the intervals; None: 1 - alpha.
         is_share: Whether scores that are all 0 or 1 are right or wrong; False: numbers that happen to be.
         checks: Whether to show checks of normality beside the result; they choose nothing.
 
@@ -66,7 +67,7 @@ def one_sample(
     Source:
         Student (1908), Biometrika 6(1):1-25; ranks: Wilcoxon (1945), by `scipy.stats.wilcoxon`.
     """
-    check_rates(alpha, level)
+    level = level_of(alpha, level)
     x = one_column(scores, "scores")  # (n,)
     if not math.isfinite(mu) or abs(mu) > 1e150:
         raise StatsError(f"the fixed value must be a finite number that can be squared, got {mu!r}")

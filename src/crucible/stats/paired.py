@@ -18,12 +18,13 @@ from crucible.stats.checks import checks_of
 from crucible.stats.effect import cohens_dz
 from crucible.stats.extra import needs_stats, versions
 from crucible.stats.finite import finite
+from crucible.stats.level import level_of
 from crucible.stats.mcnemar import mcnemar_of_columns
 from crucible.stats.names import TEST_TITLES, canonical_test
 from crucible.stats.permutation import permutation_paired
 from crucible.stats.rank import wilcoxon
 from crucible.stats.result import TestResult
-from crucible.stats.sample import Scores, check_rates, is_binary, paired_columns
+from crucible.stats.sample import Scores, is_binary, paired_columns
 from crucible.stats.sign import sign_of_equal_columns, sign_test
 from crucible.stats.tdist import critical_t, moments, two_sided_p
 
@@ -48,7 +49,7 @@ def compare_paired(
     *,
     test: str = "auto",
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
     is_share: bool = True,
     checks: bool = False,
 ) -> TestResult:
@@ -63,7 +64,7 @@ def compare_paired(
         treatment: Scores of the same items, given the same way.
         test: `auto`, or one of `PAIRED_TESTS` or an alias of it, to force a test.
         alpha: Type-I error rate of the verdict.
-        level: Level of the intervals.
+        level: Level of the intervals; None: 1 - alpha.
         is_share: Whether scores that are all 0 or 1 are right or wrong; False: numbers, such as counts, of which these
             happen to be 0 or 1.
         checks: Whether to show checks of normality of the differences beside the result; they choose nothing.
@@ -76,7 +77,7 @@ def compare_paired(
         TooFewSamples: There are fewer than two pairs.
         DegenerateSample: The scores do not vary where the test needs it.
     """
-    check_rates(alpha, level)
+    level = level_of(alpha, level)
     x, y = paired_columns(baseline, treatment)  # (n,) each
     name = canonical_test(test)
     name = "paired_ttest" if name == "ttest" else name

@@ -16,8 +16,9 @@ from crucible.stats.arrangements import Arrangements, deals, flips
 from crucible.stats.effect import cohens_dz, hedges_g
 from crucible.stats.extra import needs_stats, versions
 from crucible.stats.inversion import INVERTED, inverted_interval, share_as_large
+from crucible.stats.level import level_of
 from crucible.stats.result import TestResult
-from crucible.stats.sample import Scores, check_rates, independent_columns, paired_columns
+from crucible.stats.sample import Scores, independent_columns, paired_columns
 from crucible.stats.stratum import standardised, strata_of
 from crucible.stats.tdist import critical_t, moments, welch_error
 from crucible.stats.whole_number import check_draws
@@ -34,7 +35,7 @@ def permutation_paired(
     treatment: Scores,
     *,
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
     resamples: int = 10_000,
     seed: int = 0,
 ) -> TestResult:
@@ -44,7 +45,7 @@ def permutation_paired(
         baseline: Scores by position, or a mapping of them by item id.
         treatment: Scores of the same items, given the same way.
         alpha: Type-I error rate of the verdict.
-        level: Level of the interval.
+        level: Level of the interval; None: 1 - alpha.
         resamples: How many arrangements to draw, at least 100; up to 16 pairs all of them are named instead.
         seed: Seed of the draw; the same seed gives the same result.
 
@@ -56,7 +57,7 @@ def permutation_paired(
     Source:
         Fisher (1935), The Design of Experiments, section 21; p-value and interval: see `inversion`.
     """
-    check_rates(alpha, level)
+    level = level_of(alpha, level)
     resamples, seed = check_draws(resamples, seed, "a permutation test")
     x, y = paired_columns(baseline, treatment)
     differences = y - x  # (n,)
@@ -101,7 +102,7 @@ def permutation_independent(
     *,
     strata: tuple[Sequence[Hashable], Sequence[Hashable]] | None = None,
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
     resamples: int = 10_000,
     seed: int = 0,
 ) -> TestResult:
@@ -116,7 +117,7 @@ def permutation_independent(
         treatment: Scores of other items, at least two.
         strata: The stratum of each score of the baseline, and of each score of the treatment.
         alpha: Type-I error rate of the verdict.
-        level: Level of the interval.
+        level: Level of the interval; None: 1 - alpha.
         resamples: How many arrangements to draw, at least 100; where there are no more than 100,000, all of them are
             named instead.
         seed: Seed of the draw; the same seed gives the same result.
@@ -129,7 +130,7 @@ def permutation_independent(
     Source:
         Pitman (1937), Supplement to JRSS 4(1):119-130; p-value and interval as in `permutation_paired`.
     """
-    check_rates(alpha, level)
+    level = level_of(alpha, level)
     resamples, seed = check_draws(resamples, seed, "a permutation test")
     x, y = independent_columns(baseline, treatment)
     if strata is not None:

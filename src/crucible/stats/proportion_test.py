@@ -9,9 +9,9 @@ from crucible.ir import Interval
 from crucible.stats.attainable import attainable_size, no_likelier
 from crucible.stats.effect import cohens_h
 from crucible.stats.extra import needs_stats, versions
+from crucible.stats.level import level_of
 from crucible.stats.proportion import clopper_pearson, newcombe_difference
 from crucible.stats.result import TestResult
-from crucible.stats.sample import check_rates
 from crucible.stats.whole_number import wholes
 
 __all__ = ["one_proportion", "two_proportions"]
@@ -21,7 +21,7 @@ _MOST_COUNTED = 100_000  # trials up to which the attainable size is counted out
 
 @needs_stats
 def one_proportion(
-    successes: int, trials: int, share: float = 0.5, *, alpha: float = 0.05, level: float = 0.95
+    successes: int, trials: int, share: float = 0.5, *, alpha: float = 0.05, level: float | None = None
 ) -> TestResult:
     """Compare a share of successes with a fixed one by the exact binomial test.
 
@@ -30,7 +30,7 @@ def one_proportion(
         trials: Independent trials, at least 1.
         share: The fixed share, strictly between 0 and 1.
         alpha: Type-I error rate of the verdict.
-        level: Level of the intervals.
+        level: Level of the intervals; None: 1 - alpha.
 
     Returns:
         The result; its statistic is `successes`, its difference the share of successes minus the fixed one.
@@ -45,7 +45,7 @@ def one_proportion(
     """
     from scipy import stats
 
-    check_rates(alpha, level)
+    level = level_of(alpha, level)
     if not 0.0 < share < 1.0:
         raise StatsError(f"the fixed share must lie between 0 and 1, got {share!r}")
     successes, trials = wholes(successes=successes, trials=trials)
@@ -82,7 +82,7 @@ def two_proportions(
     treatment_trials: int,
     *,
     alpha: float = 0.05,
-    level: float = 0.95,
+    level: float | None = None,
 ) -> TestResult:
     """Compare two independent shares of successes by the z-test with the pooled share.
 
@@ -95,7 +95,7 @@ def two_proportions(
         treatment_successes: Count of successes of the treatment.
         treatment_trials: Trials of the treatment, at least 1.
         alpha: Type-I error rate of the verdict.
-        level: Level of the intervals.
+        level: Level of the intervals; None: 1 - alpha.
 
     Raises:
         StatsError: The counts do not fit together.
@@ -107,7 +107,7 @@ def two_proportions(
     """
     from scipy import special
 
-    check_rates(alpha, level)
+    level = level_of(alpha, level)
     a, n, b, m = wholes(
         baseline_successes=baseline_successes,
         baseline_trials=baseline_trials,

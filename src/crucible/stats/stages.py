@@ -82,7 +82,7 @@ class BenchStage(StageBase):
         how = {
             "data_source": options.source,
             "alpha": plan.alpha,
-            "confidence_level": plan.level,
+            "confidence_level": plan.interval_level,
             "correction": applied,
             "tests": list(plan.tests),
         }

@@ -18,7 +18,14 @@ from crucible.stats.result import Effect
 if TYPE_CHECKING:
     from crucible.stats.sample import FloatArray
 
-__all__ = ["SumsOfSquares", "epsilon_squared", "eta_squared", "omega_squared", "sums_of_squares"]
+__all__ = [
+    "SumsOfSquares",
+    "epsilon_squared",
+    "eta_squared",
+    "noncentrality_limits",
+    "omega_squared",
+    "sums_of_squares",
+]
 
 
 class SumsOfSquares(msgspec.Struct, frozen=True):
@@ -109,6 +116,8 @@ def epsilon_squared(squares: SumsOfSquares, *, level: float | None = None) -> Ef
         squares: Of the groups.
         level: As for `omega_squared`.
 
+    It is not the rank epsilon squared of Kruskal and Wallis's test, which is eta squared of the ranks.
+
     Source:
         Kelley (1935), Proceedings of the National Academy of Sciences 21(9):554-559; interval: Steiger (2004).
     """
@@ -127,14 +136,21 @@ def _share_interval(squares: SumsOfSquares, level: float) -> Interval | None:
         return None
     df, df_within = squares.groups - 1, squares.n - squares.groups
     f = (squares.between / df) / (squares.within / df_within)
-    limits = _noncentrality_limits(f, (df, df_within), level)
+    limits = noncentrality_limits(f, (df, df_within), level)
     if limits is None or limits[1] == 0.0:
         return None
     low, high = (limit / (limit + squares.n) for limit in limits)
     return Interval(low, high, level, "non-central F")
 
 
-def _noncentrality_limits(f: float, df: tuple[int, int], level: float) -> tuple[float, float] | None:
+def noncentrality_limits(f: float, df: tuple[float, float], level: float) -> tuple[float, float] | None:
+    """Return the non-centralities between which an F is no surprise; None where they cannot be found.
+
+    Args:
+        f: The statistic, at least 0.
+        df: Degrees of freedom between and within.
+        level: Of the two-sided interval; a limit is 0 where even that is a surprise.
+    """
     from scipy import special
 
     def below(nc: float) -> float:

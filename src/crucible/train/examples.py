@@ -206,6 +206,7 @@ def _digest(items: Iterable[Item]) -> str:
     digest = hashlib.sha256()
     for item in items:
         messages = conversation(item)
-        chat = () if messages is None else (messages,)
+        tools = item.metadata.get("tools")
+        chat = () if messages is None else (messages,) if tools is None else (messages, tools)
         digest.update(msgspec.json.encode((item.id, item.input, item.expected, *chat)) + b"\n")
     return digest.hexdigest()

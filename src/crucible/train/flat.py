@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import closing
 
 from crucible.backends import Backend, LocalBackend, Sampler
 from crucible.data import Item, batches
@@ -38,27 +39,25 @@ def train_flat(
         DataError: The items cannot be trained on.
         NonFiniteLoss: The loss became NaN or infinite.
     """
-    session = (backend or LocalBackend()).start_session(config)
-    data = prepare(items, session.tokenizer, config, session.window)
-    total = steps_in_all(config, len(data.train))
-    losses: list[float] = []
-    epoch = 0
-    while len(losses) < total:
-        order = list(batches(data.train, config.batch_size, config.seed, epoch))
-        epoch += 1
-        for start in range(0, len(order), config.accumulation_steps):
-            window = order[start : start + config.accumulation_steps]
-            trained = sum(example.trained_tokens for batch in window for example in batch)
-            loss = 0.0
-            for batch in window:
-                loss += session.forward_backward(mean_weighted(batch, trained), config.loss).result().loss
-            if not math.isfinite(loss):
-                raise NonFiniteLoss(f"the loss became {loss} at step {len(losses) + 1}", step=len(losses) + 1)
-            rate = learning_rate(config, len(losses) + 1, total)
-            session.optim_step(step_params(config, rate)).result()
-            losses.append(loss)
-            if len(losses) == total:
-                break
-    sampler = session.create_sampler()
-    session.close()
-    return losses, sampler
+    with closing((backend or LocalBackend()).start_session(config)) as session:
+        data = prepare(items, session.tokenizer, config, session.window)
+        total = steps_in_all(config, len(data.train))
+        losses: list[float] = []
+        epoch = 0
+        while len(losses) < total:
+            order = list(batches(data.train, config.batch_size, config.seed, epoch))
+            epoch += 1
+            for start in range(0, len(order), config.accumulation_steps):
+                window = order[start : start + config.accumulation_steps]
+                trained = sum(example.trained_tokens for batch in window for example in batch)
+                loss = 0.0
+                for batch in window:
+                    loss += session.forward_backward(mean_weighted(batch, trained), config.loss).result().loss
+                step = len(losses) + 1
+                if not math.isfinite(loss):
+                    raise NonFiniteLoss(f"the loss became {loss} at step {step}", step=step)
+                session.optim_step(step_params(config, learning_rate(config, step, total))).result()
+                losses.append(loss)
+                if step == total:
+                    break
+        return losses, session.create_sampler()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import takewhile
 
 import msgspec
@@ -27,6 +27,7 @@ from crucible.train.callbacks import Listeners
 from crucible.train.checkpoints import CheckpointFolder, TrainState
 from crucible.train.early_stopping import best_of, gave_up, watched
 from crucible.train.examples import TrainingData
+from crucible.train.non_finite import check_present, gradient_failed, loss_failed
 from crucible.train.optimizer import step_params
 from crucible.train.records import Checkpoint, StepRecord
 from crucible.train.schedule import learning_rate
@@ -115,11 +116,12 @@ class SupervisedLoop:
         """Do what is due before the next step: the first validation, or one that the training was stopped before."""
         state = self._state
         if state.step == 0:
-            self._validator.measure_untrained(state)
+            check_present("the loss", state.initial_loss, 0, self._checkpoints)
+            self._validator.measure_untrained(state, self._checkpoints)
         elif self._validator.is_due(state.step, self._total) and not self._is_validated():
             self._validate_and_save()
-        elif self._config.early_stopping is not None:
-            self.stopped = gave_up(state.validation, self._config.early_stopping)
+        else:
+            self.stopped = self._why_to_stop()
 
     def _epoch(self, source: Iterator[Window]) -> None:
         """Train on what is left of the current epoch, or of the training."""
@@ -189,13 +191,13 @@ class SupervisedLoop:
         for batch, future in zip(flight.window.batches, flight.losses, strict=True):
             part = future.result().loss
             if not math.isfinite(part):
-                raise self._non_finite(f"the loss became {part}", flight.number, batch.item_ids)
+                raise loss_failed(part, flight.number, batch.item_ids, self._checkpoints)
             loss += part
         try:
             return loss, flight.stepped.result().gradient_norm
         except NonFiniteLoss as error:
             every = [item_id for batch in flight.window.batches for item_id in batch.item_ids]
-            raise self._non_finite(f"the loss is {loss:.4g} but {error}", flight.number, every) from error
+            raise gradient_failed(str(error), loss, flight.number, every, self._checkpoints) from error
 
     # --- between two steps ---
 
@@ -213,17 +215,24 @@ class SupervisedLoop:
 
     def _validate_and_save(self) -> None:
         """Do what is due after the step just taken; the best weights so far are saved whether or not a save is due."""
-        state, stopping = self._state, self._config.early_stopping
+        state = self._state
         save = self._is_save_due(state.step)
         if self._validator.is_due(state.step, self._total):
-            self._validator.validate(state, self._last_good())
+            self._validator.validate(state, self._checkpoints)
             best = best_of(state.validation, *watched(self._config))
             save = save or (self._config.keep == "best" and best is state.validation[-1])
-            self.stopped = gave_up(state.validation, stopping) if stopping else None
+            self.stopped = self._why_to_stop()
         if self.stopped is not None:
             tell_stopped(self.stopped, state, self._config, model=self._model, total_steps=self._total)
         if save or self.stopped is not None:
             self._listeners.checkpoint(self._save())
+
+    def _why_to_stop(self) -> str | None:
+        """Return why early stopping ends the training now; None where it goes on, or has no step left to end."""
+        stopping = self._config.early_stopping
+        if stopping is None or self._state.step >= self._total:
+            return None
+        return gave_up(self._state.validation, stopping)
 
     def _save(self) -> Checkpoint:
         metrics = self._state.validation[-1].get("metrics", {}) if self._is_validated() else {}
@@ -234,14 +243,3 @@ class SupervisedLoop:
         self._land()
         if self._state.step > (self._checkpoints.newest_step() or 0):
             self._save()
-
-    def _non_finite(self, what: str, step: int, item_ids: Sequence[str]) -> NonFiniteLoss:
-        return NonFiniteLoss(
-            f"{what} at step {step}, on the items {', '.join(item_ids)}; {self._last_good()}", step=step
-        )
-
-    def _last_good(self) -> str:
-        newest = self._checkpoints.newest_step()
-        if newest is None:
-            return "no checkpoint was saved before it; lower the learning rate"
-        return f"the last good checkpoint is {self._checkpoints.path(newest)}; lower the learning rate"

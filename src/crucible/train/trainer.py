@@ -27,6 +27,7 @@ from crucible.train.examples import TrainingData, prepare
 from crucible.train.keeping.store import CheckpointStore, open_checkpoints
 from crucible.train.keeping.stored import TRAINING
 from crucible.train.loop import SupervisedLoop
+from crucible.train.non_finite import check_present
 from crucible.train.outcome import choose, history_of, judge
 from crucible.train.quality import check_metric_names
 from crucible.train.records import Checkpoint, TrainResult
@@ -120,7 +121,8 @@ class Trainer:
             NonFiniteLoss: The loss became NaN or infinite; names step, items and the last good checkpoint.
             CheckpointError: `resume`, and the checkpoints are of another training.
             TrainError: The workspace already holds a training and `resume` is off, `max_length` exceeds the window,
-                early stopping or a quality target names what is not measured, or a callback raised.
+                early stopping or a quality target names what is not measured, a callback raised, or this trainer
+                was interrupted before and left no checkpoint to go on from.
             Cancelled: The run was asked to stop; a checkpoint is left behind.
             StoreError: A checkpoint cannot be written.
         """
@@ -138,6 +140,10 @@ class Trainer:
         listeners = Listeners(callbacks, measures)
         with events.span("crucible_train.training", self._about(data)) as span:
             state = checkpoints.resume(session) if resume else None
+            if state is None and self._state is not None:
+                raise TrainError(
+                    f"{self.name} was in training already and left no checkpoint to go on from; start another trainer"
+                )
             span.annotate(resumed_from=state.step if state else 0)
             sample = data.train[:_SAMPLE]
             if state is None:
@@ -146,6 +152,7 @@ class Trainer:
             loop = SupervisedLoop(session, data, config, state, checkpoints, model=self.name, listeners=listeners)
             loop.run()
             final_loss = mean_loss(session, sample, config.batch_size, config.loss)
+            check_present("the final loss", final_loss, state.step, checkpoints)
             kept, best = choose(checkpoints, state, config, model=self.name)
             if kept.step != state.step:
                 checkpoints.load(session, kept.step)

@@ -11,12 +11,12 @@ from itertools import islice
 from crucible import events
 from crucible.backends import ForwardBackwardOutput, Session, SessionFuture
 from crucible.data import batches
-from crucible.errors import NonFiniteLoss
 from crucible.ir import LoraConfig
 from crucible.pipeline import check_cancelled
 from crucible.train.callbacks import Listeners
-from crucible.train.checkpoints import TrainState
+from crucible.train.checkpoints import CheckpointFolder, TrainState
 from crucible.train.examples import Example, TrainingData
+from crucible.train.non_finite import check_present
 from crucible.train.quality import assess
 from crucible.train.records import ValidationRecord
 from crucible.train.telling import Pace, costs
@@ -76,34 +76,43 @@ class Validator:
         """Whether there is something to validate after a step."""
         return bool(self._examples) and (step % self._every == 0 or step == total_steps)
 
-    def measure_untrained(self, state: TrainState) -> None:
-        """Measure before the first step, for the beginning of the curve; no checkpoint stands for it."""
+    def measure_untrained(self, state: TrainState, checkpoints: CheckpointFolder) -> None:
+        """Measure before the first step, for the beginning of the curve; no checkpoint stands for it.
+
+        Raises:
+            NonFiniteLoss: The loss is no number.
+        """
         if self._examples and state.initial_validation_loss is None:
             started_ns = time.monotonic_ns()
-            state.initial_validation_loss = loss = self._loss()
-            self._tell(0, loss, time.monotonic_ns() - started_ns, {"validation_loss": loss})
+            loss, pace = self._loss()
+            check_present("the validation loss", loss, 0, checkpoints)
+            state.initial_validation_loss = loss
+            self._tell(0, loss, time.monotonic_ns() - started_ns, pace, {"validation_loss": loss})
 
-    def validate(self, state: TrainState, last_good: str) -> None:
+    def validate(self, state: TrainState, checkpoints: CheckpointFolder) -> None:
         """Measure the weights as they are and write it down.
 
         Args:
             state: Where the training stands; gets one more record.
-            last_good: Which checkpoint is good, for the message.
+            checkpoints: Those of the training, for the message.
 
         Raises:
             NonFiniteLoss: The loss is no number.
             TrainError: A measure of the caller raised.
         """
         started_ns = time.monotonic_ns()
-        loss = self._loss()
-        if not math.isfinite(loss):
-            raise NonFiniteLoss(f"the validation loss became {loss} at step {state.step}; {last_good}", step=state.step)
+        loss, pace = self._loss()
+        check_present("the validation loss", loss, state.step, checkpoints)
         metrics = self._metrics(state, loss) | self._listeners.measured(self._session.create_sampler, state.step)
         state.validation.append(ValidationRecord(step=state.step, loss=loss, metrics=metrics))
-        self._tell(state.step, loss, time.monotonic_ns() - started_ns, metrics)
+        self._tell(state.step, loss, time.monotonic_ns() - started_ns, pace, metrics)
 
-    def _loss(self) -> float:
-        return mean_loss(self._session, self._examples, self._config.batch_size, self._config.loss)
+    def _loss(self) -> tuple[float, Pace]:
+        """Return the loss, and how fast it was computed; the caller's own measures are no part of that."""
+        started_ns = time.monotonic_ns()
+        loss = mean_loss(self._session, self._examples, self._config.batch_size, self._config.loss)
+        tokens = sum(len(example.datum) for example in self._examples)
+        return loss, Pace(tokens, time.monotonic_ns() - started_ns)
 
     def _metrics(self, state: TrainState, loss: float) -> dict[str, float]:
         metrics = {"validation_loss": loss}
@@ -116,8 +125,7 @@ class Validator:
                 metrics[name] = sum(record[name] for record in steps) / len(steps)
         return metrics
 
-    def _tell(self, step: int, loss: float, took_ns: int, metrics: dict[str, float]) -> None:
-        tokens = sum(len(example.datum) for example in self._examples)
+    def _tell(self, step: int, loss: float, took_ns: int, pace: Pace, metrics: dict[str, float]) -> None:
         metadata: dict[str, object] = {"model": self._model, "items": len(self._examples), "metrics": metrics}
         targets = {name: wanted for name, wanted in (self._config.quality_targets or {}).items() if name in metrics}
         if targets:
@@ -129,7 +137,7 @@ class Validator:
                 "step": step,
                 "loss": loss,
                 "duration_ns": took_ns,
-                **costs(Pace(tokens, took_ns), self._session.device),
+                **costs(pace, self._session.device),
             },
             metadata,
         )

@@ -18,7 +18,7 @@ Loss = Callable[[torch.Tensor, Mapping[str, torch.Tensor]], torch.Tensor]
 
 `logprobs` (M,) are the natural-log probabilities of M targets; `inputs["weights"]` (M,) their weights, and each other
 name of `Datum.loss_inputs` lies beside it. The result is a scalar: a sum over the M, of which a batch may be given in
-several parts, so no token's share may depend on another token.
+several parts, so no token's share may depend on another token, and a token of weight 0 has none: it may be left out.
 """
 
 

@@ -23,7 +23,10 @@ _EFFECTS: Mapping[str, str] = MappingProxyType(
     }
 )
 UNSIGNED_EFFECTS = frozenset(
-    {"cramers_v", "epsilon_squared", "eta_squared", "kendalls_w", "odds_ratio", "omega_squared", "risk_ratio"}
+    {
+        *("cramers_v", "epsilon_squared", "eta_squared", "kendalls_w", "odds_ratio", "omega_squared"),
+        *("rank_epsilon_squared", "risk_ratio"),
+    }
 )
 """Sizes of effect without a direction, or whose point of no effect is not 0."""
 

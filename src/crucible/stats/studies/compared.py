@@ -29,7 +29,7 @@ def compared(baseline: Condition, treatment: Condition, design: Design, place: s
             failures=design.failures,
             test=design.test,
             alpha=design.alpha,
-            level=design.level,
+            level=design.interval_level,
             unmatched=design.unmatched,
         )
     except StatsError as error:

@@ -64,7 +64,7 @@ def condition_mean(condition: Condition, design: Design) -> ConditionMean:
     if not means:
         raise TooFewSamples(f"{condition.label}: none of {condition.counts.items} items has a score")
     values = np.array(list(means.values()))  # (n,)
-    interval = _interval(condition, means, design.level)
+    interval = _interval(condition, means, design.interval_level)
     return ConditionMean(condition.label, float(values.mean()), interval, len(values), condition.counts)
 
 

@@ -120,7 +120,7 @@ def open_checkpoints(
             other that fsspec knows.
         cache: Where copies of remote checkpoints lie on this machine; None: the user's cache.
         timeout_s: Longest time in seconds in which a remote place may do nothing at all.
-        options: For fsspec's file system, such as `endpoint_url` or `key`; else the environment says (AWS_…).
+        options: For fsspec's file system, such as `endpoint_url` or `key`; else the environment says (`AWS_…`).
 
     Raises:
         MissingExtra: The package of that kind of URL is not installed.
