@@ -217,6 +217,7 @@ with events.scope(run_id=sys.argv[2]):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_kill_9_at_any_point_leaves_whole_stages(tmp_path: Path) -> None:
     """What was said to be kept is there, each stage with all of its telemetry, trace, context and files, or not."""

@@ -14,6 +14,7 @@ from benchmarks.soak.run import emitted
 from benchmarks import soak
 
 
+@pytest.mark.slow
 def test_every_event_is_there_once(tmp_path: Path) -> None:
     """Four seconds of two processes with four threads each leave every event in the store, once."""
     plan = soak.Plan(seconds=4.0, rate=4_000.0)

@@ -172,6 +172,7 @@ def strangers(tmp_path: Path) -> str:
     return str(site)
 
 
+@pytest.mark.slow
 def test_a_stage_that_cannot_be_described_hides_no_other(crucible: Crucible, strangers: str) -> None:
     """It is listed with what is wrong, in a line; alone it is an error, or shown as far as it says something."""
     listed = json.loads(crucible("stages", "--json", PYTHONPATH=strangers).stdout)

@@ -98,6 +98,7 @@ def test_gc_says_what_would_go_and_goes_on_with_yes(crucible: Crucible, two_runs
     assert not Path(".crucible/artifacts", first).exists()
 
 
+@pytest.mark.slow
 def test_code_of_a_document_needs_permission(crucible: Crucible, tmp_path: Path) -> None:
     """A stage by import path is refused with what to type, runs where its package is allowed, and so is resumed."""
     (tmp_path / "mystages.py").write_text(

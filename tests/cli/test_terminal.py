@@ -114,6 +114,7 @@ def test_ctrl_c_at_the_very_start_is_quiet(tmp_path: Path) -> None:
             assert "Traceback" not in terminal.shown
 
 
+@pytest.mark.slow
 def test_a_run_outlives_the_reader_of_its_output(folder: Path) -> None:
     """`crucible run … | head -n 1` completes and is recorded as complete."""
     command = f"{PROGRAM} run slow.yaml --set pipeline[1].options.max_steps=8 | head -n 1"

@@ -266,6 +266,7 @@ def test_hostile_text_takes_linear_time(unit: str) -> None:
     scan([(unit * (length // len(unit) + 1))[:length]], profiles=["strict"])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_megabyte_of_the_rules_own_words_takes_linear_time() -> None:
     """In an order that the seed decides: every pattern starts again and again and is never far from a match."""

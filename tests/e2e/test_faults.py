@@ -65,6 +65,7 @@ def test_ctrl_c_marks_the_run_cancelled_and_keeps_its_telemetry(place: "Place") 
     assert place.show(run["run_id"])["metrics"]["train.tuned"]["steps"] == STEPS
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_in_one_directory(place: "Place") -> None:
     """Two runs started together both complete, and each keeps everything of its own."""
     place.write(steps=40)

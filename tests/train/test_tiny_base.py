@@ -106,6 +106,7 @@ def test_another_recipe_has_another_place(recipe: TinyBaseRecipe) -> None:
     assert len({*keys, recipe.key()}) == 5
 
 
+@pytest.mark.slow
 def test_processes_that_need_it_at_once_build_it_once(recipe: TinyBaseRecipe, tmp_path: Path) -> None:
     """The second waits for the first and takes what it built."""
     code = (

@@ -124,6 +124,7 @@ def hostile_chains(draw: st.DrawFn) -> Chain:
     return chain_of(draw(WORDS), draw(st.lists(event, max_size=6)))
 
 
+@pytest.mark.slow
 @given(chains=st.lists(hostile_chains(), min_size=4, max_size=4))
 @settings(
     max_examples=8,
@@ -139,6 +140,7 @@ def test_any_chain_is_drawn(mermaid: Mermaid, chains: list[Chain]) -> None:
         check(drawn, kind, text, decisions or ["No events"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MERMAID_KINDS)
 def test_a_long_chain_fits_what_mermaid_takes(mermaid: Mermaid, kind: str) -> None:
     """A chain of thousands is drawn, up to Mermaid's own limits, and the picture says how much is missing."""

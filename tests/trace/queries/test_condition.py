@@ -377,6 +377,7 @@ def test_what_was_read_is_read_again(data: dict[str, Any]) -> None:
     assert Condition.from_dict(parsed.to_dict()) == parsed
 
 
+@pytest.mark.slow
 def test_too_many_conditions_are_refused() -> None:
     """Tests and gates are counted; what shares its parts with itself does not explode."""
     shared: dict[str, Any] = {"id": "a"}
