@@ -16,6 +16,7 @@ from crucible.backends.decoding import _choose
 from crucible.backends.local_base import LoadedBase
 from crucible.backends.local_sampler import LocalSampler
 from crucible.backends.local_session import LocalSession
+from crucible.backends.prompts import cut_to_fit
 from crucible.data import evaluate, load
 from crucible.errors import DataError
 from crucible.ir import LoraConfig
@@ -226,8 +227,8 @@ def test_a_start_token_is_put_first_and_kept(base: LoadedBase) -> None:
     """Where the tokenizer has a start token, prompts begin with it, even truncated and empty ones."""
     started = LoadedBase(base.folder, base.model, _Started(base.tokenizer), "cpu")
     sampler = LocalSampler(started, model="started")
-    assert sampler._fit([9, 1, 2, 3, 4], 3) == [9, 3, 4]
-    assert sampler._fit([9, 1, 2], 1) == [2]
+    assert cut_to_fit(sampler.tokenizer, [9, 1, 2, 3, 4], 3) == [9, 3, 4]
+    assert cut_to_fit(sampler.tokenizer, [9, 1, 2], 1) == [2]
     empty = sampler.sample([""], SamplingParams(max_tokens=2))[0]
     assert empty.prompt_tokens == 1
     assert len(sampler.logprobs(["a"])[0]) == 2

@@ -81,7 +81,7 @@ def test_tokens_as_a_prompt_are_read_as_they_are(sampler: LocalSampler) -> None:
 
 @pytest.mark.parametrize(
     ("prompt", "message"),
-    [(ModelInput(()), "prompt 0 has no token"), (ModelInput((1, 10**6)), "prompt 0 holds the token 1000000"),
+    [(ModelInput(()), "prompt 0 is empty"), (ModelInput((1, 10**6)), "prompt 0 holds the token 1000000"),
      (ModelInput((-1,)), "prompt 0 holds the token -1")],
 )  # fmt: skip
 def test_tokens_that_are_none_of_the_model_are_refused(sampler: LocalSampler, prompt: ModelInput, message: str) -> None:

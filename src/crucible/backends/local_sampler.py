@@ -15,6 +15,7 @@ from crucible import events
 from crucible.backends.batching import groups_by_length
 from crucible.backends.decoding import Answer, decode
 from crucible.backends.local_base import LoadedBase
+from crucible.backends.prompts import answer_room, check_window, cut_to_fit, prompt_tokens
 from crucible.backends.records import Sample, SamplingParams
 from crucible.backends.scoring import target_logprobs, tokens_per_group
 from crucible.errors import DataError
@@ -98,13 +99,9 @@ class LocalSampler:
             raise DataError(f"num_samples must be at least 1, got {num_samples}")
         params = params or SamplingParams(max_tokens=max(1, min(64, self.window // 2)))
         with events.span("req_llm.request", {"model": self.model, "backend": "local"}) as span:
-            room = self.window - params.max_tokens
-            if room < 1:
-                raise DataError(
-                    f"max_tokens={params.max_tokens} leaves no room for a prompt in a window of {self.window} tokens"
-                )
+            room = answer_room(params, self.window)
             encoded = [self._encode(number, prompt) for number, prompt in enumerate(prompts)]
-            fitted = [self._fit(tokens, room) for tokens in encoded]
+            fitted = [cut_to_fit(self.tokenizer, tokens, room) for tokens in encoded]
             answers = self._decode(fitted, params, num_samples)
             groups = [
                 [self._sample(answer, params, len(kept), truncated=len(kept) < len(whole)) for answer in own]
@@ -135,9 +132,7 @@ class LocalSampler:
             DataError: A prompt is empty, longer than the window, or holds a token outside of the vocabulary.
         """
         tokens_N_T = [self._encode(number, prompt) for number, prompt in enumerate(prompts)]  # noqa: N806  shape suffix
-        for number, tokens in enumerate(tokens_N_T):
-            if len(tokens) > self.window:
-                raise DataError(f"prompt {number} has {len(tokens)} tokens and the window holds {self.window}")
+        check_window(tokens_N_T, self.window)
         result: list[list[float | None]] = [[None] for _ in tokens_N_T]
         longer = [number for number, tokens in enumerate(tokens_N_T) if len(tokens) > 1]
         lengths = [len(tokens_N_T[number]) for number in longer]
@@ -158,31 +153,7 @@ class LocalSampler:
         return result
 
     def _encode(self, number: int, prompt: str | ModelInput) -> list[int]:
-        if isinstance(prompt, ModelInput):
-            return self._checked(number, prompt)
-        start = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
-        tokens = start + self.tokenizer.encode(prompt)
-        if not tokens:
-            raise DataError(f"prompt {number} is empty, so there is nothing to answer")
-        return tokens
-
-    def _checked(self, number: int, prompt: ModelInput) -> list[int]:
-        if not prompt.tokens:
-            raise DataError(f"prompt {number} has no token, so there is nothing to answer")
-        odd = next((token for token in prompt.tokens if not 0 <= token < self._base.embedded_tokens), None)
-        if odd is not None:
-            raise DataError(
-                f"prompt {number} holds the token {odd}, outside of the vocabulary of {self._base.embedded_tokens}; "
-                "was it made with another tokenizer?"
-            )
-        return list(prompt.tokens)
-
-    def _fit(self, tokens: list[int], room: int) -> list[int]:
-        """Cut the left of a prompt that is too long, but keep the start token."""
-        if len(tokens) <= room:
-            return tokens
-        keeps_start = self.tokenizer.bos_id is not None and room > 1
-        return [tokens[0], *tokens[len(tokens) - room + 1 :]] if keeps_start else tokens[len(tokens) - room :]
+        return prompt_tokens(self.tokenizer, number, prompt, vocabulary=self._base.embedded_tokens)
 
     def _decode(
         self,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from crucible.backends.prompts import check_window, prompt_tokens
 from crucible.backends.records import ForwardBackwardOutput
-from crucible.errors import DataError
 from crucible.text import Datum, ModelInput, Tokenizer
 
 __all__ = ["prompt_logprobs"]
@@ -29,7 +29,8 @@ def prompt_logprobs(
     Raises:
         DataError: A prompt is empty, longer than the window, or holds a token outside of the vocabulary.
     """
-    tokens_N_T = [_tokens(number, prompt, tokenizer, window) for number, prompt in enumerate(prompts)]  # noqa: N806
+    tokens_N_T = [tuple(prompt_tokens(tokenizer, n, prompt)) for n, prompt in enumerate(prompts)]  # noqa: N806
+    check_window(tokens_N_T, window)
     longer = [number for number, tokens in enumerate(tokens_N_T) if len(tokens) > 1]
     data = tuple(
         Datum(ModelInput(tokens[:-1]), tokens[1:], (0.0,) * (len(tokens) - 1))
@@ -40,16 +41,3 @@ def prompt_logprobs(
         for number, logprobs in zip(longer, forward(data).logprobs, strict=True):
             result[number].extend(logprobs)
     return result
-
-
-def _tokens(number: int, prompt: str | ModelInput, tokenizer: Tokenizer, window: int) -> tuple[int, ...]:
-    if isinstance(prompt, ModelInput):
-        tokens = prompt.tokens
-    else:
-        start = () if tokenizer.bos_id is None else (tokenizer.bos_id,)
-        tokens = (*start, *tokenizer.encode(prompt))
-    if not tokens:
-        raise DataError(f"prompt {number} is empty, so there is nothing to score")
-    if len(tokens) > window:
-        raise DataError(f"prompt {number} has {len(tokens)} tokens and the window holds {window}")
-    return tokens

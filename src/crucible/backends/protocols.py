@@ -56,6 +56,12 @@ class Sampler(Protocol):
         """Return one answer a prompt, in the order of the prompts."""
         ...
 
+    def sample_groups(
+        self, prompts: Sequence[str], params: SamplingParams | None = None, *, num_samples: int
+    ) -> list[list[Sample]]:
+        """Return `num_samples` answers a prompt, in the order of the prompts."""
+        ...
+
     async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
         """`sample`, without blocking the event loop."""
         ...

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from crucible.backends.batch_checks import check_batch, check_trained
+from crucible.backends.prompts import check_window, prompt_tokens
 from crucible.backends.records import ForwardBackwardOutput
 from crucible.backends.session_events import SessionEvents
 from crucible.backends.tinker.connection import Connection
 from crucible.backends.tinker.conversion import SERVICE_LOSSES, output_of, sdk_data
 from crucible.backends.tinker.pipeline import Request
-from crucible.backends.tinker.prompts import check_window, prompt_tokens
 from crucible.backends.tinker.remote_adapter import RemoteAdapter
 from crucible.text import Datum, ModelInput, Tokenizer
 

@@ -10,10 +10,11 @@ import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from crucible.backends.prompts import answer_room, check_window, cut_to_fit, prompt_tokens
 from crucible.backends.records import Sample, SamplingParams
 from crucible.backends.tinker.bridge import TelemetryBridge
 from crucible.backends.tinker.connection import Connection, require_sdk
-from crucible.backends.tinker.prompts import check_window, prompt_seeds, prompt_tokens
+from crucible.backends.tinker.prompts import prompt_seeds
 from crucible.backends.tinker.settings import BACKEND, TinkerSettings
 from crucible.errors import BackendError, BadResponse, DataError
 from crucible.text import ModelInput, Tokenizer
@@ -101,13 +102,9 @@ class TinkerSampler:
         if num_samples < 1:
             raise DataError(f"num_samples must be at least 1, got {num_samples}")
         with self._bridge.sampling(self._model) as span:
-            room = self._window - params.max_tokens
-            if room < 1:
-                raise DataError(
-                    f"max_tokens={params.max_tokens} leaves no room for a prompt in a window of {self._window} tokens"
-                )
+            room = answer_room(params, self._window)
             whole = [prompt_tokens(self._tokenizer, number, prompt) for number, prompt in enumerate(prompts)]
-            kept = [self._fit(tokens, room) for tokens in whole]
+            kept = [cut_to_fit(self._tokenizer, tokens, room) for tokens in whole]
             answers = self._ask(kept, params, num_samples)
             found = [
                 [self._record(one, params, len(fitted), truncated=len(fitted) < len(all_)) for one in sequences]
@@ -151,13 +148,6 @@ class TinkerSampler:
                 values = [None] if each is None else self._settled("logprobs", each, functools.partial(send, tokens))
                 found.append(_aligned(values, len(tokens)))
         return found
-
-    def _fit(self, tokens: list[int], room: int) -> list[int]:
-        """Cut the left of a prompt that is too long, but keep the start token."""
-        if len(tokens) <= room:
-            return tokens
-        keeps_start = self._tokenizer.bos_id is not None and room > 1
-        return [tokens[0], *tokens[len(tokens) - room + 1 :]] if keeps_start else tokens[len(tokens) - room :]
 
     def _ask(self, prompts_N_T: list[list[int]], params: SamplingParams, count: int) -> list[list[Any]]:  # noqa: N803
         seeds = prompt_seeds(len(prompts_N_T), params)
