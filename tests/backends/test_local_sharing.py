@@ -106,7 +106,7 @@ def test_the_sessions_logprobs_are_its_samplers(config: LoraConfig, base: Loaded
         (["a b", ""], "prompt 1 is empty"),
         ([ModelInput(())], "prompt 0 is empty"),
         ([ModelInput((5,) * 65)], "prompt 0 has 65 tokens and the window holds 64"),
-        ([ModelInput((5, 320))], "outside the vocabulary of 320: 320"),
+        ([ModelInput((5, 320))], "holds the token 320, outside of the vocabulary of 320"),
     ],
 )
 def test_prompts_that_cannot_be_scored(

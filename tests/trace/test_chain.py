@@ -368,8 +368,11 @@ def test_reading_while_it_grows() -> None:
     chain.add(Event.new("decision_made", "root", "r", id="root"))
     failures: list[BaseException] = []
     is_done = threading.Event()
+    # A thread that is still starting cannot be switched away from while coverage sets its trace function.
+    are_reading = threading.Barrier(4, timeout=60)
 
     def read() -> None:
+        are_reading.wait()
         try:
             while not is_done.is_set():
                 chain.rest_on_it("root")
@@ -381,6 +384,7 @@ def test_reading_while_it_grows() -> None:
     switch = sys.getswitchinterval()
     for reader in readers:
         reader.start()
+    are_reading.wait()
     try:
         sys.setswitchinterval(1e-6)
         for place in range(2_000):
