@@ -13,7 +13,7 @@ from crucible.data.leaderboard import Leaderboard, Standing, leaderboard
 from crucible.errors import DataError, StatsError
 from crucible.ir import Outcome, Scored
 from crucible.stats import compare_paired, correct, wilson
-from crucible.stats.design import Design
+from crucible.stats.conditions.design import Design
 
 QUESTIONS = load([(f"q{index}", "yes") for index in range(300)])
 

@@ -37,7 +37,7 @@ from crucible.pipeline import (
     parse_options,
     pipeline_problems,
 )
-from crucible.stats.plan import BenchOptions, Contrast, resolve
+from crucible.stats.bench.plan import BenchOptions, Contrast, resolve
 
 TICKETS = DatasetRef(name="tickets", options={"limit": 12, "test_limit": 8})
 

@@ -10,7 +10,7 @@ from crucible import stats
 from crucible.data import summarise
 from crucible.errors import MissingExtra
 from crucible.ir import Failed, Interval, Scored, Skipped
-from crucible.stats.scores import FailurePolicy
+from crucible.stats.bench.scores import FailurePolicy
 
 
 def test_zeros_and_ones_get_wilsons_interval() -> None:

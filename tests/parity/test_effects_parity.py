@@ -15,8 +15,9 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from crucible import stats
-from crucible.stats import bayes, odds
-from crucible.stats.effect import Moments, noncentrality_limits, pooled_hedges_g
+from crucible.stats import bayes
+from crucible.stats.effects import odds
+from crucible.stats.effects.effect import Moments, noncentrality_limits, pooled_hedges_g
 
 # R's `mtcars`: weight in 1000 lb, automatic (am = 0) and manual (am = 1).
 AUTOMATIC = [

@@ -14,8 +14,8 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from crucible import stats
-from crucible.stats.effect import Moments, cohens_dz, cohens_h, hedges_g, noncentrality_limits
-from crucible.stats.tdist import two_sided_p
+from crucible.stats.effects.effect import Moments, cohens_dz, cohens_h, hedges_g, noncentrality_limits
+from crucible.stats.significance.tdist import two_sided_p
 
 # R's `sleep` data (Cushny & Peebles 1905; Student 1908): extra hours of sleep, two drugs, the same ten patients.
 SLEEP_1 = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]

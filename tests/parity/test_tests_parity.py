@@ -22,8 +22,8 @@ from statsmodels.stats.proportion import proportions_ztest
 
 from crucible import stats
 from crucible.stats import Plan, TestResult
-from crucible.stats.checks import Check
-from crucible.stats.omnibus import omnibus_test
+from crucible.stats.groups.omnibus import omnibus_test
+from crucible.stats.significance.checks import Check
 
 # R's `sleep` (Student 1908).
 SLEEP_1 = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]

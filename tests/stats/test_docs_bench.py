@@ -13,7 +13,7 @@ from crucible import ir
 from crucible.pipeline import pipeline_problems
 from crucible.pipeline.registry import Registry
 from crucible.stats import canonical_test
-from crucible.stats.groups import GROUP_TESTS
+from crucible.stats.groups.comparing import GROUP_TESTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "bench.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

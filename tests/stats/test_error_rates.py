@@ -14,8 +14,8 @@ import pytest
 
 from crucible import stats
 from crucible.stats import Omnibus, Plan, TestResult, Verdict
-from crucible.stats.omnibus import omnibus_test
-from crucible.stats.posthoc import posthoc_pair
+from crucible.stats.groups.omnibus import omnibus_test
+from crucible.stats.groups.posthoc import posthoc_pair
 
 Random = np.random.Generator
 Draw = Callable[[Random], TestResult]

@@ -41,8 +41,8 @@ from crucible.cli.failure import RUN_FAILED, handled
 from crucible.errors import SpecError, StatsError, StoreError
 
 if TYPE_CHECKING:
-    from crucible.stats.design import Design
-    from crucible.stats.observations import Condition
+    from crucible.stats.conditions.design import Design
+    from crucible.stats.conditions.observations import Condition
     from crucible.stats.readers import Asked, ReadFile
     from crucible.stats.result import TestResult
 
@@ -80,7 +80,7 @@ def compare(
 
     Exit codes: 0 compared, whatever was found; 1 a treatment is worse, with --fail-on-worse; 2 bad input.
     """
-    from crucible.stats.design import Design, compare_all
+    from crucible.stats.conditions.design import Design, compare_all
     from crucible.stats.readers import Asked, check_used
 
     asked = Asked(

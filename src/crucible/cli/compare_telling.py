@@ -15,8 +15,8 @@ from crucible.cli.compare_options import Form
 from crucible.cli.console import console as make_console
 
 if TYPE_CHECKING:
-    from crucible.stats.design import Design
-    from crucible.stats.observations import Condition
+    from crucible.stats.conditions.design import Design
+    from crucible.stats.conditions.observations import Condition
     from crucible.stats.readers import ReadFile
     from crucible.stats.result import Effect, TestResult
 

@@ -18,8 +18,8 @@ from crucible.data.summary import Counts, summarise_items
 from crucible.errors import DataError, StatsError
 from crucible.ir import did_you_mean
 from crucible.stats import TestResult, Verdict, canonical_correction, correct
-from crucible.stats.design import Design, compare_conditions
-from crucible.stats.observations import Condition, policy_of
+from crucible.stats.conditions.design import Design, compare_conditions
+from crucible.stats.conditions.observations import Condition, policy_of
 
 __all__ = ["Leaderboard", "Standing", "leaderboard"]
 

@@ -11,7 +11,7 @@ import msgspec
 from crucible.errors import DegenerateSample
 from crucible.ir import Failed, Interval, Outcome, Scored, Skipped
 from crucible.stats import mean_interval, wilson
-from crucible.stats.scores import FailurePolicy
+from crucible.stats.bench.scores import FailurePolicy
 
 __all__ = ["Counts", "Summary", "summarise", "summarise_items"]
 

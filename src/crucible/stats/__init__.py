@@ -8,14 +8,17 @@ Training, datasets and stores stay out; the `bench` stage lives in `crucible.sta
 from crucible.errors import DegenerateSample, StatsError, TooFewSamples
 from crucible.ir import Interval
 from crucible.stats import bayes, plots, rendering, studies
-from crucible.stats.bootstrap import bootstrap_independent, bootstrap_paired
-from crucible.stats.bootstrap_ci import bootstrap_ci, bootstrap_difference_ci
-from crucible.stats.checks import Check, assumption_checks
-from crucible.stats.clustered import ClusterEstimate, clustered_difference, clustered_mean
-from crucible.stats.contrast import NotTested, Plan
+from crucible.stats.bench.contrast import NotTested, Plan
+from crucible.stats.bench.family import Contrasted
+from crucible.stats.comparing.independent import compare
+from crucible.stats.comparing.one_sample import one_sample
+from crucible.stats.comparing.paired import compare_paired
+from crucible.stats.conditions.design import Design, compare_all, compare_conditions
+from crucible.stats.conditions.observations import Condition, Observation, condition_of_scores
 from crucible.stats.correction import correct
-from crucible.stats.design import Design, compare_all, compare_conditions
-from crucible.stats.effect_sizes import (
+from crucible.stats.effects.odds import matched_odds_ratio, odds_ratio, risk_ratio
+from crucible.stats.effects.shift import hodges_lehmann
+from crucible.stats.effects.sizes import (
     cliffs_delta,
     cohens_d,
     cohens_dz,
@@ -27,16 +30,18 @@ from crucible.stats.effect_sizes import (
     omega_squared,
     rank_biserial,
 )
-from crucible.stats.equivalence import non_inferiority, tost
-from crucible.stats.equivalence_result import EquivalenceResult, EquivalenceVerdict
-from crucible.stats.family import Contrasted
-from crucible.stats.group_comparison import GroupComparison
-from crucible.stats.group_summary import GroupSummary
-from crucible.stats.groups import compare_groups
-from crucible.stats.independent import compare
-from crucible.stats.level import interval_level
-from crucible.stats.mcnemar import mcnemar
-from crucible.stats.mean import mean_interval
+from crucible.stats.groups.comparing import compare_groups
+from crucible.stats.groups.comparison import GroupComparison
+from crucible.stats.groups.omnibus import Omnibus
+from crucible.stats.groups.summary import GroupSummary
+from crucible.stats.intervals.bootstrap_ci import bootstrap_ci, bootstrap_difference_ci
+from crucible.stats.intervals.clustered import ClusterEstimate, clustered_difference, clustered_mean
+from crucible.stats.intervals.level import interval_level
+from crucible.stats.intervals.mean import mean_interval
+from crucible.stats.intervals.proportion import clopper_pearson, jeffreys, newcombe_difference, tango_difference, wilson
+from crucible.stats.intervals.variance_parts import VarianceParts, variance_parts
+from crucible.stats.margins.equivalence import non_inferiority, tost
+from crucible.stats.margins.result import EquivalenceResult, EquivalenceVerdict
 from crucible.stats.names import (
     CORRECTION_ALIASES,
     EFFECT_ALIASES,
@@ -45,12 +50,6 @@ from crucible.stats.names import (
     canonical_effect,
     canonical_test,
 )
-from crucible.stats.observations import Condition, Observation, condition_of_scores
-from crucible.stats.odds import matched_odds_ratio, odds_ratio, risk_ratio
-from crucible.stats.omnibus import Omnibus
-from crucible.stats.one_sample import one_sample
-from crucible.stats.paired import compare_paired
-from crucible.stats.permutation import permutation_independent, permutation_paired
 from crucible.stats.planning import (
     Planned,
     detectable_difference,
@@ -62,8 +61,6 @@ from crucible.stats.planning import (
     sample_size,
     simulated_power,
 )
-from crucible.stats.proportion import clopper_pearson, jeffreys, newcombe_difference, tango_difference, wilson
-from crucible.stats.proportion_test import one_proportion, two_proportions
 from crucible.stats.rendering import to_html, to_json, to_latex, to_markdown
 from crucible.stats.result import Effect, TestResult, Verdict
 from crucible.stats.sequential import (
@@ -74,9 +71,12 @@ from crucible.stats.sequential import (
     Sprt,
     SprtDecision,
 )
-from crucible.stats.shift import hodges_lehmann
+from crucible.stats.significance.bootstrap import bootstrap_independent, bootstrap_paired
+from crucible.stats.significance.checks import Check, assumption_checks
+from crucible.stats.significance.mcnemar import mcnemar
+from crucible.stats.significance.permutation import permutation_independent, permutation_paired
+from crucible.stats.significance.proportion_test import one_proportion, two_proportions
 from crucible.stats.studies import Guardrail, Trial, ab_test, ablation, sweep
-from crucible.stats.variance_parts import VarianceParts, variance_parts
 from crucible.stats.wording import show_p
 
 __all__ = [

@@ -12,7 +12,7 @@ import msgspec
 
 from crucible.errors import StatsError, TooFewSamples
 from crucible.ir import Interval
-from crucible.stats.proportion import wilson
+from crucible.stats.intervals.proportion import wilson
 from crucible.stats.sample import Scores, one_column
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from crucible.ir import Interval
-from crucible.stats.checks import Check
 from crucible.stats.names import TEST_TITLES
 from crucible.stats.plain_data import plain
+from crucible.stats.significance.checks import Check
 from crucible.stats.wording import decimals_for, show_number, show_p, show_percent
 
 __all__ = ["Comparison", "Effect", "TestResult", "Verdict"]

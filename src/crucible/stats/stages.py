@@ -16,18 +16,18 @@ from crucible import events
 from crucible.errors import ContractError
 from crucible.ir import Experiment, StatsConfig
 from crucible.pipeline import Context, StageBase, check_cancelled
-from crucible.stats.announced import evaluations_before, problems
-from crucible.stats.contrast import NotTested, Plan, contrast
-from crucible.stats.evaluated import failures_of, sides_of
-from crucible.stats.family import Contrasted, family
-from crucible.stats.group_comparison import GroupComparison, compare_columns
-from crucible.stats.groups import pairs_of
-from crucible.stats.omnibus import Omnibus
-from crucible.stats.plan import BenchOptions, Contrast, resolve
-from crucible.stats.refusals import refusals
+from crucible.stats.bench.announced import evaluations_before, problems
+from crucible.stats.bench.contrast import NotTested, Plan, contrast
+from crucible.stats.bench.evaluated import failures_of, sides_of
+from crucible.stats.bench.family import Contrasted, family
+from crucible.stats.bench.plan import BenchOptions, Contrast, resolve
+from crucible.stats.bench.refusals import refusals
+from crucible.stats.bench.scores import FailurePolicy
+from crucible.stats.bench.sources import groups_of
+from crucible.stats.groups.comparing import pairs_of
+from crucible.stats.groups.comparison import GroupComparison, compare_columns
+from crucible.stats.groups.omnibus import Omnibus
 from crucible.stats.result import TestResult, Verdict
-from crucible.stats.scores import FailurePolicy
-from crucible.stats.sources import groups_of
 
 __all__ = ["BenchStage"]
 

@@ -23,7 +23,7 @@ from crucible.data.evaluating.line import Line, decode_line, encode_line, finger
 from crucible.data.evaluating.record import Record
 from crucible.errors import BackendError, ContractError, DataError, StoreError
 from crucible.ir import Failed, Outcome, Scored, Skipped
-from crucible.stats.scores import read_items
+from crucible.stats.bench.scores import read_items
 
 LINE = Line("a", 0, "0" * 16, "q", None, "x", "stop", {"m": Scored(0.1), "n": Failed("no"), "o": Skipped("y")})
 

@@ -19,7 +19,7 @@ from crucible.data.evaluating.measurement import repeat_seed
 from crucible.data.order import draw_seed
 from crucible.errors import ContractError, DataError
 from crucible.ir import Outcome, Scored
-from crucible.stats.design import compare_conditions
+from crucible.stats.conditions.design import compare_conditions
 
 DRAWN = SamplingParams(temperature=1.0, seed=3)
 

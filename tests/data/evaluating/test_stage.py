@@ -16,7 +16,7 @@ from crucible.backends.scripted import ScriptedSampler
 from crucible.errors import Cancelled
 from crucible.ir import BackendRef, DatasetRef, Experiment, StageDef
 from crucible.pipeline import Context, NoOptions, Registry, Runner, StageBase, pipeline_problems
-from crucible.stats.scores import read_items
+from crucible.stats.bench.scores import read_items
 
 ITEMS = 12
 

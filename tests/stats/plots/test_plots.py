@@ -19,7 +19,7 @@ from crucible import stats
 from crucible.errors import MissingExtra, StatsError, StoreError, TooFewSamples
 from crucible.ir import Failed
 from crucible.stats import TestResult, plots
-from crucible.stats.observations import condition_of_scores
+from crucible.stats.conditions.observations import condition_of_scores
 from crucible.stats.plots.canvas import FALL, QUIET, RISE, drawable
 
 OLD = {f"q{i}": x for i, x in enumerate([0.1, 0.5, 0.3, 0.9, 0.4, 0.2, 0.8, 0.7, 0.6, 0.35])}

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from crucible.ir import Skipped
-from crucible.stats.design import compare_conditions
+from crucible.stats.conditions.design import compare_conditions
 from crucible.stats.readers import Asked, labelled, read_file
 
 PROGRAM = Path(__file__).with_name("inspect_make.py")

@@ -14,9 +14,9 @@ from crucible import stats
 from crucible.errors import DegenerateSample, StatsError, TooFewSamples
 from crucible.ir import Failed, Interval, Skipped
 from crucible.stats import rendering
-from crucible.stats.design import Design
-from crucible.stats.observations import Condition, Observation, Scored, condition_of_scores
-from crucible.stats.scores import FailurePolicy
+from crucible.stats.bench.scores import FailurePolicy
+from crucible.stats.conditions.design import Design
+from crucible.stats.conditions.observations import Condition, Observation, Scored, condition_of_scores
 from crucible.stats.studies import Decision, Guardrail, Trial, ab_test, ablation, sweep
 from crucible.stats.studies.condition_mean import condition_mean
 from crucible.stats.studies.guardrail import non_inferiority_p

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from crucible.stats.observations import Condition, condition_of_scores
+from crucible.stats.conditions.observations import Condition, condition_of_scores
 from crucible.stats.studies import Decision, Guardrail, ab_test, ablation, sweep
 
 Random = np.random.Generator

@@ -11,7 +11,7 @@ from crucible.errors import DataError, StatsError
 from crucible.ir import DriftConfig, Experiment, Seq, did_you_mean
 from crucible.pipeline import StageOptions
 from crucible.stats import canonical_correction
-from crucible.stats.announced import evaluations_before
+from crucible.stats.bench.announced import evaluations_before
 
 __all__ = ["SCORES", "DriftOptions", "evaluation_problems", "fields_of", "resolve", "setting_problems"]
 

@@ -9,7 +9,7 @@ import msgspec
 from crucible.backends.records import SamplingParams
 from crucible.data.evaluating.limits import Limits
 from crucible.errors import DataError
-from crucible.stats.scores import FailurePolicy
+from crucible.stats.bench.scores import FailurePolicy
 
 __all__ = ["EvalOptions"]
 

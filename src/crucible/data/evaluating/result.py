@@ -11,7 +11,7 @@ import msgspec
 from crucible.data.summary import Summary
 from crucible.errors import DataError
 from crucible.ir import Outcome, did_you_mean
-from crucible.stats.observations import Condition, Observation
+from crucible.stats.conditions.observations import Condition, Observation
 
 __all__ = ["EvalResult", "EvalStatus", "ItemResult"]
 

@@ -14,7 +14,7 @@ from crucible.data.scorers import Scorer, score_bounds
 from crucible.data.summary import Counts, Summary, summarise_items
 from crucible.errors import DataError
 from crucible.ir import Failed, Outcome, Scored
-from crucible.stats.scores import FailurePolicy
+from crucible.stats.bench.scores import FailurePolicy
 
 __all__ = ["Tally"]
 

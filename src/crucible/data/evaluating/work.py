@@ -35,7 +35,7 @@ from crucible.data.scorers import Scorer
 from crucible.errors import Cancelled, DataError
 from crucible.ir import Failed, Outcome
 from crucible.pipeline import check_cancelled
-from crucible.stats.scores import FailurePolicy
+from crucible.stats.bench.scores import FailurePolicy
 
 __all__ = ["Work"]
 

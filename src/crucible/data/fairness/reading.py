@@ -17,8 +17,8 @@ from crucible.data.items import Item
 from crucible.data.records import NOT_JSON, parse_record
 from crucible.errors import ContractError, DataError
 from crucible.ir import did_you_mean
-from crucible.stats.scores import FailurePolicy, failed_repeats, outcomes_of, read_items
-from crucible.stats.sides import values_of
+from crucible.stats.bench.scores import FailurePolicy, failed_repeats, outcomes_of, read_items
+from crucible.stats.comparing.sides import values_of
 from crucible.stats.wording import show_count
 
 __all__ = ["Found", "field_of", "group_of", "read_subjects"]

@@ -13,7 +13,7 @@ from crucible.errors import DataError, SpecErrors, StatsError
 from crucible.ir import Experiment, FairnessConfig, Seq, did_you_mean, read_plain
 from crucible.pipeline import StageOptions
 from crucible.stats import canonical_correction, interval_level
-from crucible.stats.announced import evaluations_before
+from crucible.stats.bench.announced import evaluations_before
 
 __all__ = ["FairnessOptions", "Settings", "evaluation_problems", "resolve", "setting_problems"]
 

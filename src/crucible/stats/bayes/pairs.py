@@ -11,7 +11,7 @@ from crucible.stats.bayes.posterior import Posterior, limits_of, rope_of
 from crucible.stats.bayes.shares import integral_over_beta
 from crucible.stats.extra import needs_stats
 from crucible.stats.sample import Scores, check_rates, paired_columns
-from crucible.stats.tdist import moments
+from crucible.stats.significance.tdist import moments
 from crucible.stats.whole_number import wholes
 
 if TYPE_CHECKING:

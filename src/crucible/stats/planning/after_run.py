@@ -12,7 +12,7 @@ from crucible.stats.planning.proportions import Proportion, Proportions
 from crucible.stats.planning.questions import detectable_effect
 from crucible.stats.planning.tails import t_power
 from crucible.stats.result import TestResult
-from crucible.stats.tdist import critical_t
+from crucible.stats.significance.tdist import critical_t
 
 __all__ = ["detectable_difference"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from crucible.errors import DegenerateSample, StatsError
 from crucible.stats.extra import needs_stats, versions
+from crucible.stats.intervals.proportion import clopper_pearson
 from crucible.stats.planning.planned import Planned
-from crucible.stats.proportion import clopper_pearson
 from crucible.stats.sample import check_rates
 from crucible.stats.whole_number import wholes
 

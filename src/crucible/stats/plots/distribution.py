@@ -7,8 +7,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from crucible.stats.conditions.observations import Condition
 from crucible.stats.extra import needs_stats
-from crucible.stats.observations import Condition
 from crucible.stats.plots.canvas import BASELINE, TREATMENT, drawable, new_figure, shortened, steady, titled
 from crucible.stats.plots.sides import Side, condition_of, side_of
 from crucible.stats.sample import Scores, check_rates

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crucible.stats.design import compare_conditions
+from crucible.stats.conditions.design import compare_conditions
+from crucible.stats.conditions.observations import Condition
 from crucible.stats.extra import needs_stats
-from crucible.stats.observations import Condition
 from crucible.stats.plots.canvas import FALL, INK, QUIET, RISE, drawable, new_figure, shortened, steady, titled
 from crucible.stats.plots.sides import condition_of
 from crucible.stats.rendering.shown import show_estimate, show_probability

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crucible.stats.observations import Condition, condition_of_scores
+from crucible.stats.conditions.observations import Condition, condition_of_scores
 from crucible.stats.sample import Scores, one_column
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from crucible.errors import StoreError
+from crucible.stats.bench.scores import ScoredItem
 from crucible.stats.readers.asked import Asked
 from crucible.stats.readers.lines import lines_of
 from crucible.stats.readers.measured import (
@@ -19,7 +20,6 @@ from crucible.stats.readers.measured import (
     conditions_of,
     fingerprint,
 )
-from crucible.stats.scores import ScoredItem
 
 __all__ = ["is_crucible", "read_crucible"]
 

@@ -9,7 +9,7 @@ import msgspec
 
 from crucible.errors import StatsError
 from crucible.ir import Failed, Outcome, did_you_mean
-from crucible.stats.observations import Condition, Observation
+from crucible.stats.conditions.observations import Condition, Observation
 from crucible.stats.readers.asked import Asked
 
 __all__ = ["MOST", "Measured", "ReadFile", "check_metadata", "choose_metric", "conditions_of", "fingerprint"]

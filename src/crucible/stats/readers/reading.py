@@ -9,7 +9,7 @@ import msgspec
 
 from crucible.errors import StatsError, StoreError
 from crucible.ir import did_you_mean
-from crucible.stats.observations import Condition
+from crucible.stats.conditions.observations import Condition
 from crucible.stats.readers.asked import FORMATS, Asked
 from crucible.stats.readers.crucible_scores import read_crucible
 from crucible.stats.readers.csv_rows import DELIMITERS, csv_table

@@ -11,7 +11,7 @@ import msgspec
 
 from crucible.errors import StatsError
 from crucible.ir import did_you_mean
-from crucible.stats.observations import Condition, Observation
+from crucible.stats.conditions.observations import Condition, Observation
 from crucible.stats.readers.asked import Asked
 from crucible.stats.readers.cells import is_empty, is_score, outcome_of, text_of
 from crucible.stats.readers.column_names import Columns, columns_for, score_names

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from crucible.stats.equivalence_result import EquivalenceResult
-from crucible.stats.group_comparison import GroupComparison
-from crucible.stats.omnibus import Omnibus
+from crucible.stats.groups.comparison import GroupComparison
+from crucible.stats.groups.omnibus import Omnibus
+from crucible.stats.margins.result import EquivalenceResult
 from crucible.stats.rendering.arrange import telling_of
 from crucible.stats.rendering.html_fragment import draw_html
 from crucible.stats.rendering.markdown_fragment import draw_markdown

@@ -1,7 +1,7 @@
 """Whole studies in one call: an A/B test with guardrails, an ablation, a sweep of parameters.
 
-Each takes conditions (`crucible.stats.observations`), compares them by the rule of `compare_conditions` and a `Design`,
-corrects for there being several comparisons, and returns a struct that `crucible.stats.rendering` shows.
+Each takes conditions (`crucible.stats.conditions.observations`), compares them by the rule of `compare_conditions` and
+a `Design`, corrects for there being several comparisons, and returns a struct that `crucible.stats.rendering` shows.
 """
 
 from crucible.stats.studies.ab import AbTest, Decision, ab_test

@@ -10,10 +10,10 @@ import msgspec
 
 from crucible.errors import StatsError
 from crucible.ir import did_you_mean
+from crucible.stats.conditions.design import Design
+from crucible.stats.conditions.observations import Condition
 from crucible.stats.correction import correct
-from crucible.stats.design import Design
 from crucible.stats.names import canonical_correction
-from crucible.stats.observations import Condition
 from crucible.stats.rendering.notebook import shown_in_notebooks
 from crucible.stats.result import TestResult, Verdict
 from crucible.stats.studies.compared import compared

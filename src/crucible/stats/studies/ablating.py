@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from crucible.errors import StatsError
-from crucible.stats.design import Design
-from crucible.stats.observations import Condition
+from crucible.stats.conditions.design import Design
+from crucible.stats.conditions.observations import Condition
 from crucible.stats.rendering.notebook import shown_in_notebooks
 from crucible.stats.rendering.several import corrected_together
 from crucible.stats.result import TestResult, Verdict

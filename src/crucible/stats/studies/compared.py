@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from crucible.errors import StatsError
-from crucible.stats.design import Design, compare_conditions
-from crucible.stats.observations import Condition
+from crucible.stats.conditions.design import Design, compare_conditions
+from crucible.stats.conditions.observations import Condition
 from crucible.stats.result import TestResult
 
 __all__ = ["compared"]

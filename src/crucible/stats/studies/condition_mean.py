@@ -8,15 +8,15 @@ import msgspec
 
 from crucible.errors import DegenerateSample, StatsError, TooFewSamples
 from crucible.ir import Interval
-from crucible.stats.clustered_contrast import cluster_robust_mean
-from crucible.stats.design import Design
+from crucible.stats.conditions.clustered_contrast import cluster_robust_mean
+from crucible.stats.conditions.design import Design
+from crucible.stats.conditions.observations import Condition, Counts
 from crucible.stats.extra import needs_stats
-from crucible.stats.mean import mean_interval
-from crucible.stats.observations import Condition, Counts
+from crucible.stats.intervals.mean import mean_interval
+from crucible.stats.intervals.proportion import wilson
 from crucible.stats.plain_data import plain
-from crucible.stats.proportion import wilson
 from crucible.stats.sample import is_binary
-from crucible.stats.tdist import critical_t
+from crucible.stats.significance.tdist import critical_t
 
 __all__ = ["ConditionMean", "condition_mean"]
 

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from crucible.errors import StatsError
-from crucible.stats.equivalence import non_inferiority
 from crucible.stats.extra import needs_stats
+from crucible.stats.intervals.proportion import clopper_pearson
+from crucible.stats.margins.equivalence import non_inferiority
 from crucible.stats.parameters import check_fields
 from crucible.stats.plain_data import plain
-from crucible.stats.proportion import clopper_pearson
 from crucible.stats.result import TestResult
-from crucible.stats.tdist import critical_t
+from crucible.stats.significance.tdist import critical_t
 from crucible.stats.wording import decimals_for, show_number, show_p, show_percent
 
 __all__ = ["Guardrail", "GuardrailResult", "non_inferiority_p"]

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from crucible.errors import StatsError
+from crucible.stats.bench.scores import few
+from crucible.stats.conditions.design import Design
+from crucible.stats.conditions.observations import Condition
 from crucible.stats.correction import correct
-from crucible.stats.design import Design
 from crucible.stats.names import canonical_correction
-from crucible.stats.observations import Condition
 from crucible.stats.rendering.notebook import shown_in_notebooks
 from crucible.stats.result import TestResult, Verdict
-from crucible.stats.scores import few
 from crucible.stats.studies.compared import compared
 from crucible.stats.studies.condition_mean import ConditionMean, condition_mean
 from crucible.stats.wording import decimals_for, show_number, show_percent

@@ -1,0 +1,1 @@
+"""Sizes of effect, each with its interval."""

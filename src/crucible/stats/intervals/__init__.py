@@ -1,0 +1,1 @@
+"""Intervals of means, shares and any statistic: by formulas, by resamples, by clusters."""

@@ -1,0 +1,1 @@
+"""Tests against a margin: equivalence and non-inferiority."""

@@ -1,0 +1,1 @@
+"""Tests of one or two columns of scores: ranks, counts, resamples and arrangements, each with its p-value."""
