@@ -15,6 +15,7 @@ expected and what to do. Foreign errors are mapped to these at the border of the
     ├── TrainError(RuntimeError)       training cannot go on: .step
     │   ├── NonFiniteLoss
     │   └── CheckpointError
+    ├── PromotionRefused(RuntimeError) a model did not pass a gate: .gates
     ├── DataError(ValueError)          a dataset is missing, empty or unusable
     ├── StatsError(ValueError)         the sample cannot answer the question
     │   ├── TooFewSamples
@@ -49,6 +50,7 @@ __all__ = [
     "DegenerateSample",
     "MissingExtra",
     "NonFiniteLoss",
+    "PromotionRefused",
     "RateLimited",
     "SpecError",
     "SpecErrors",
@@ -226,6 +228,19 @@ class NonFiniteLoss(TrainError):
 
 class CheckpointError(TrainError):
     """A checkpoint is missing, torn or altered."""
+
+
+class PromotionRefused(CrucibleError, RuntimeError):
+    """A version of a model did not pass a gate of its promotion; the message says what was measured and wanted.
+
+    Args:
+        message: Which version, which stage, and every gate that it did not pass.
+        gates: Every gate as JSON data: what it looked at, what was measured, what was wanted, how it came out.
+    """
+
+    def __init__(self, message: str, *, gates: Sequence[dict[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.gates = tuple(gates)
 
 
 class DataError(CrucibleError, ValueError):

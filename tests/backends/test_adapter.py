@@ -132,6 +132,109 @@ def test_an_adapter_of_plain_peft_is_opened(base: LoadedBase, tmp_path: Path) ->
     assert torch.allclose(logits(open_adapter(base, tmp_path).model), logits(theirs.eval()), atol=1e-5)
 
 
+def of_peft(base: LoadedBase, folder: Path, **settings: object) -> nn.Module:
+    """Train nothing with PEFT alone, but give every number of the adapter a value; save it and return the model."""
+    torch.manual_seed(3)
+    fields = {"r": 3, "lora_alpha": 5, "target_modules": ["q_proj", "down_proj"], "task_type": "CAUSAL_LM", **settings}
+    theirs = peft.get_peft_model(base.sharing_copy(), peft.LoraConfig(**fields))
+    for name, parameter in theirs.named_parameters():
+        if ".lora_" in name:
+            nn.init.normal_(parameter, std=0.3)
+    theirs.save_pretrained(str(folder))
+    return theirs.eval()
+
+
+@plain_peft
+@pytest.mark.filterwarnings("ignore:Setting `save_embedding_layers` to `True`:UserWarning")  # PEFT's, as it saves
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"use_rslora": True},
+        {"rank_pattern": {"q_proj": 2, "layers.1.mlp.down_proj": 7}},
+        {"alpha_pattern": {"down_proj": 17}, "rank_pattern": {"down_proj": 2}, "use_rslora": True},
+        {"layers_to_transform": [1]},
+        {"target_modules": r".*\.1\..*(q|k)_proj"},
+        {"target_modules": "all-linear", "exclude_modules": ["v_proj"]},
+        {"init_lora_weights": "gaussian"},
+        {"target_modules": ["q_proj", "embed_tokens"]},
+        {"target_modules": ["lm_head"]},
+    ],
+    ids=str,
+)
+def test_every_supported_part_of_peft_is_opened_and_merged_exactly(
+    base: LoadedBase, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    """Scales, ranks and places as PEFT has them, embeddings that it saved beside the adapter included."""
+    theirs = of_peft(base, tmp_path, **settings)
+    before = base.model.model.layers[0].self_attn.q_proj.weight.clone()
+    opened = open_adapter(base, tmp_path)
+    assert not torch.allclose(logits(theirs), logits(base.model), atol=1e-3)
+    assert torch.allclose(logits(opened.model), logits(theirs), atol=1e-5)
+    assert torch.allclose(logits(merged_model(opened)), logits(theirs), atol=1e-4)
+    assert torch.equal(base.model.model.layers[0].self_attn.q_proj.weight, before)
+
+
+@plain_peft
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"use_dora": True}, r"use_dora is true \(DoRA has a magnitude beside each LoRA matrix\)"),
+        ({"modules_to_save": ["lm_head"]}, r"modules_to_save is \[\"lm_head\"\]"),
+        ({"bias": "lora_only"}, 'bias is "lora_only"'),
+        ({"trainable_token_indices": [3, 4]}, r"trainable_token_indices is .*3, 4"),
+        ({"init_lora_weights": "olora"}, 'init_lora_weights is "olora", which changed the base\'s weights'),
+    ],
+    ids=str,
+)
+def test_a_part_of_peft_that_is_not_carried_out_is_named(
+    base: LoadedBase, tmp_path: Path, settings: dict[str, object], says: str
+) -> None:
+    """With what is supported, and how to use the adapter all the same; the base is as it was."""
+    of_peft(load_base(base.folder, "cpu"), tmp_path, **settings)
+    before = {name: each.clone() for name, each in base.model.named_parameters()}
+    with pytest.raises(CheckpointError, match=says) as caught:
+        open_adapter(base, tmp_path)
+    assert "Supported are r, lora_alpha, use_rslora, rank_pattern" in str(caught.value)
+    assert "merge it with PEFT (merge_and_unload)" in str(caught.value)
+    assert all(torch.equal(before[name], each) for name, each in base.model.named_parameters())
+
+
+def test_a_field_of_a_newer_peft_is_refused_where_it_says_anything(base: LoadedBase, tmp_path: Path) -> None:
+    """PEFT would warn and leave it out; what it does to the numbers nobody here knows."""
+    folder = save(attach_adapter(base, config(), generator()), tmp_path)
+    values = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**values, "use_zlora": False, "zlora_config": None}))
+    open_adapter(base, folder)
+    (folder / "adapter_config.json").write_text(json.dumps({**values, "use_zlora": True}))
+    with pytest.raises(CheckpointError, match="cannot be opened exactly: use_zlora is true"):
+        open_adapter(base, folder)
+    (folder / "adapter_config.json").write_text(json.dumps({**values, "peft_type": "IA3"}))
+    with pytest.raises(CheckpointError, match='holds no LoRA adapter: its peft_type is "IA3"'):
+        open_adapter(base, folder)
+
+
+def test_the_tensor_that_does_not_fit_is_named(base: LoadedBase, tmp_path: Path) -> None:
+    """One that is missing, one too many, one of another shape, an embedding that was trained."""
+    adapted = attach_adapter(base, config(), generator())
+    folder = save(adapted, tmp_path)
+    good = {name: each.detach().clone() for name, each in adapted.trained().items()}
+    first = next(iter(good))
+    embedding = "base_model.model.model.embed_tokens.weight"
+    weight = base.model.model.embed_tokens.weight.detach()
+    for tensors, says in (
+        ({name: each for name, each in good.items() if name != first}, f"it has no {first}"),
+        ({**good, "base_model.model.other.lora_A.weight": torch.ones(2)}, "other.lora_A.weight, for which there is no"),
+        ({**good, first: torch.ones(4, 3)}, rf"{first} has the shape \(4, 3\), and the base asks for \(4, "),
+        ({**good, embedding: weight + 1}, f"{embedding} is not the base's: an embedding that was resized or trained"),
+        ({**good, embedding: torch.ones(3, 3)}, f"{embedding} is not the base's"),
+    ):
+        safetensors.torch.save_file(tensors, folder / "adapter_model.safetensors")
+        with pytest.raises(CheckpointError, match=f"does not fit the base model .*: .*{says}"):
+            open_adapter(base, folder)
+    safetensors.torch.save_file({**good, embedding: weight.clone()}, folder / "adapter_model.safetensors")
+    assert torch.equal(logits(open_adapter(base, folder).model), logits(adapted.model))
+
+
 @pytest.mark.parametrize("targets", [None, ("q_proj", "embed_tokens"), ("lm_head", "up_proj")])
 def test_merging_gives_the_same_model_without_adapter_layers(base: LoadedBase, targets: tuple[str, ...] | None) -> None:
     """The merged copy answers as the adapted model did, and further training does not reach it."""

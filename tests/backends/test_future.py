@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -193,20 +194,44 @@ def test_a_request_must_not_wait_for_one_behind_it(queue: RequestQueue) -> None:
     """That would be forever, so it is an error that says so; waiting for an answer that is there is fine."""
     before = queue.submit("before", lambda: 1)
     assert queue.submit("waits", lambda: before.result() + 1).result(5) == 2
-    bad = queue.submit("custom", lambda: queue.submit("forward", lambda: 1).result())
+    later, submitted = [], threading.Event()
+    bad = queue.submit("custom", lambda: (submitted.wait(5), later[0].result()))
+    later.append(queue.submit("forward", lambda: 1))
+    submitted.set()
     with pytest.raises(BackendError, match="forward comes after the request that waits for it"):
         bad.result(5)
 
 
-def test_a_request_must_not_await_one_behind_it_either(queue: RequestQueue) -> None:
-    """An event loop inside of the request is still the session's thread."""
+async def _awaits_one(queue: RequestQueue) -> int:
+    return await queue.submit("forward", lambda: 1)
 
-    async def wait() -> int:
-        return await asyncio.wait_for(queue.submit("forward", lambda: 1), 5)
 
-    bad = queue.submit("custom", lambda: asyncio.run(wait()))
-    with pytest.raises(BackendError, match="forward comes after the request that waits for it"):
-        bad.result(5)
+async def _asks_on_a_thread(queue: RequestQueue) -> int:
+    return await asyncio.to_thread(lambda: queue.submit("forward", lambda: 1).result())
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda queue: queue.submit("forward", lambda: 1),
+        lambda queue: asyncio.run(_awaits_one(queue)),
+        lambda queue: asyncio.run(_asks_on_a_thread(queue)),
+    ],
+)
+def test_a_request_must_not_ask_its_own_session(queue: RequestQueue, ask: Callable[[RequestQueue], object]) -> None:
+    """Waited for or not, from the same thread, an event loop of its own, or a thread that has its context."""
+    with pytest.raises(BackendError, match="forward was called from inside a loss of the same session"):
+        queue.submit("custom", lambda: ask(queue)).result(5)
+
+
+def test_a_request_may_ask_another_session(queue: RequestQueue) -> None:
+    """Such as a frozen one for reference; but not one that asks back."""
+    other = RequestQueue("other", backend="local")
+    assert queue.submit("custom", lambda: other.submit("forward", lambda: 2).result() + 1).result(5) == 3
+    back = queue.submit("custom", lambda: other.submit("custom", lambda: queue.submit("forward", fail)).result())
+    with pytest.raises(BackendError, match="forward was called from inside a loss of the same session"):
+        back.result(5)
+    other.close()
 
 
 def test_a_new_thread_may_have_the_identity_of_the_one_that_ended(queue: RequestQueue) -> None:
@@ -230,7 +255,7 @@ def test_a_new_thread_may_have_the_identity_of_the_one_that_ended(queue: Request
 
 def test_a_request_must_not_close_its_own_session(queue: RequestQueue) -> None:
     """It would wait for itself."""
-    with pytest.raises(BackendError, match="must not close its own session"):
+    with pytest.raises(BackendError, match="close was called from inside a loss of the same session"):
         queue.submit("custom", queue.close).result(5)
     queue.close()
 

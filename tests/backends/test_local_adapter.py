@@ -46,6 +46,8 @@ def full(data: list[Datum]) -> list[Datum]:
             {
                 "targets": tuple((place % 4) / 4 for place in range(len(datum))),
                 "reference_logprobs": tuple(-0.5 * (place % 5) for place in range(len(datum))),
+                "logprobs": tuple(-6.0 - place % 3 for place in range(len(datum))),
+                "advantages": tuple(1.0 - place % 4 for place in range(len(datum))),
             },
         )
         for datum in data
@@ -81,7 +83,10 @@ def as_custom(name: str) -> Custom:
     return fn
 
 
-@pytest.mark.parametrize("name", losses.names())
+NAMES = [name for name in losses.names() if name != "entropy"]  # which is of the whole distribution
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_custom_loss_has_the_gradient_of_the_registered_one(
     config: LoraConfig, base: LoadedBase, full: list[Datum], name: str
 ) -> None:
@@ -98,7 +103,7 @@ def test_a_custom_loss_has_the_gradient_of_the_registered_one(
     assert torch.allclose(gradient(custom), gradient(named), atol=1e-6 * scale)
 
 
-@pytest.mark.parametrize("name", losses.names())
+@pytest.mark.parametrize("name", [name for name in losses.names() if name != "cispo"])  # whose factors stand still
 def test_gradients_of_the_adapter_by_finite_differences(
     config: LoraConfig, base: LoadedBase, full: list[Datum], name: str
 ) -> None:
@@ -124,9 +129,9 @@ def test_a_custom_loss_in_pieces_keeps_its_dropout(
     """Where the data take several passes, each is repeated with the dropout that it had: the gradients are those of
     `forward_backward` in the same pieces, and what comes after goes on equally.
     """
-    monkeypatch.setattr("crucible.backends.local_adapter.tokens_per_group", lambda *_, **__: 20)
+    monkeypatch.setattr("crucible.backends.data_scoring.tokens_per_group", lambda *_, **__: 20)
     named, custom = fresh(config, base), fresh(config, base)
-    assert len(custom._groups(full)) > 2
+    assert len(custom._scoring.groups(full)) > 2
     expected = named.forward_backward(full, "cross_entropy", None)
     found = custom.forward_backward_custom(full, as_custom("cross_entropy"))
     assert found.logprobs == expected.logprobs
@@ -183,7 +188,7 @@ def test_a_custom_loss_must_not_wait_for_its_own_session(
         def waits(_: Any, logprobs: list[torch.Tensor]) -> tuple[torch.Tensor, dict[str, float]]:
             return session.forward(data).result().loss * logprobs[0].sum(), {}
 
-        with pytest.raises(BackendError, match="must not wait for its own session"):
+        with pytest.raises(BackendError, match="must not call its own session"):
             session.forward_backward_custom(data, waits).result(10)
 
 

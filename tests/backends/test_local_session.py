@@ -182,7 +182,7 @@ def test_a_large_batch_in_pieces_is_the_same_sum(
     """When a batch is too large for one pass, pieces add up and answers come in the order of the data."""
     whole, pieces = plain(config, base), plain(config, base)
     expected = whole.forward_backward(data).result()
-    monkeypatch.setattr("crucible.backends.local_adapter.tokens_per_group", lambda *_, **__: 20)
+    monkeypatch.setattr("crucible.backends.data_scoring.tokens_per_group", lambda *_, **__: 20)
     found = pieces.forward_backward(data).result()
     assert found.loss == pytest.approx(expected.loss, rel=1e-5)
     for a, b in zip(expected.logprobs, found.logprobs, strict=True):
@@ -431,7 +431,7 @@ def test_running_out_of_memory_is_said(
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("no memory")
 
-    monkeypatch.setattr("crucible.backends.local_adapter.target_logprobs", full)
+    monkeypatch.setattr("crucible.backends.data_scoring.target_logprobs", full)
     with pytest.raises(BackendError, match=r"cpu ran out of memory on 8 sequences of up to \d+ tokens"):
         session.forward_backward(data).result()
 

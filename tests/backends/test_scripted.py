@@ -9,6 +9,7 @@ import pytest
 from crucible import events
 from crucible.backends import Sampler, SamplingParams, ScriptedSampler
 from crucible.errors import BackendError
+from crucible.text import ModelInput
 
 
 def test_a_mapping_answers_and_is_named_scripted() -> None:
@@ -38,3 +39,20 @@ def test_a_prompt_without_an_answer_is_an_error() -> None:
         ScriptedSampler({"a": "1"}).sample(["c"])
     with pytest.raises(BackendError, match="no logprobs"):
         ScriptedSampler({}).logprobs(["c"])
+
+
+def test_a_prompt_of_tokens_has_an_answer_of_its_own() -> None:
+    """A script has no tokenizer, so tokens are what they are; a function is given them as they came."""
+    tokens = ModelInput((5, 6))
+    sampler = ScriptedSampler({"a": "1", tokens: "2"})
+    assert [sample.text for sample in sampler.sample([tokens, "a"])] == ["2", "1"]
+    assert [group[1].text for group in sampler.sample_groups([tokens], num_samples=2)] == ["2"]
+    assert ScriptedSampler(lambda prompt: str(len(prompt))).sample([tokens])[0].text == "2"
+    with pytest.raises(BackendError, match=r"no answer for the prompt ModelInput\(tokens=\(7,\)\)"):
+        sampler.sample([ModelInput((7,))])
+
+
+def test_a_script_has_no_likeliest_tokens() -> None:
+    """It says so by name."""
+    with pytest.raises(BackendError, match="scripted sampler has no top_logprobs"):
+        ScriptedSampler({"a": "1"}).top_logprobs(["a"], 3)

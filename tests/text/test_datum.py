@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from crucible.errors import DataError
-from crucible.text import Datum, ModelInput
+from crucible.text import Datum, ModelInput, SoftTargets
 
 
 def test_a_datum_knows_its_length() -> None:
@@ -59,3 +61,50 @@ def test_loss_inputs_are_as_long_as_the_targets(inputs: dict[str, tuple[float, .
     """A missing value, or a second set of weights, is refused by name."""
     with pytest.raises(DataError, match=says):
         Datum(ModelInput((1, 2)), (2, 3), (1.0, 1.0), inputs)
+
+
+# --- several candidates a position ---
+
+
+def soft(**changes: object) -> SoftTargets:
+    """Two candidates at each of two positions."""
+    fields: dict[str, Any] = {"tokens": ((5, 6), (7, 8)), "weights": ((0.5, 0.25), (1.0, -1.0)), **changes}
+    return SoftTargets(**fields)
+
+
+def test_soft_targets_have_one_count_of_candidates() -> None:
+    """And as many rows as there are positions."""
+    found = soft(loss_inputs={"reference_logprobs": ((-1.0, -2.0), (-0.5, -3.0))})
+    assert (len(found), found.candidates) == (2, 2)
+    datum = Datum(ModelInput((1, 2)), (5, 7), (1.0, 0.0), {"advantages": (1.0, 2.0)}, found)
+    assert datum.input_names == {"advantages", "reference_logprobs"}
+    plain = Datum(ModelInput((1, 2)), (5, 7), (1.0, 0.0), {"advantages": (1.0, 2.0)})
+    assert datum == msgspec.structs.replace(plain, soft_targets=found)
+    assert Datum(ModelInput((1, 2)), (5, 7), (1.0, 0.0)).input_names == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"tokens": ()}, "at least one position and one candidate"),
+        ({"tokens": ((), ())}, "at least one position and one candidate"),
+        ({"tokens": ((5, 6), (7,))}, r"tokens must have 2 candidates at every position, got 1 at position 1; fill up"),
+        ({"weights": ((0.5, 0.5),)}, r"weights must have a row for each of 2 positions, got 1"),
+        ({"weights": ((0.5,), (0.5,))}, r"weights must have 2 candidates at every position, got 1 at position 0"),
+        ({"loss_inputs": {"q": ((0.5, 0.5), (0.5, 0.5, 0.5))}}, r"loss_inputs\['q'\] must have 2 candidates"),
+        ({"loss_inputs": {"weights": ((0.5, 0.5), (0.5, 0.5))}}, "a field of its own: SoftTargets.weights"),
+    ],
+)
+def test_soft_targets_of_other_shapes(change: dict[str, object], says: str) -> None:
+    """Are refused with the place."""
+    with pytest.raises(DataError, match=says):
+        soft(**change)
+
+
+def test_soft_targets_belong_to_the_positions_of_their_datum() -> None:
+    """As many rows as positions, and no input given twice."""
+    with pytest.raises(DataError, match=r"a row of soft_targets for each of its 1 positions, got 2"):
+        Datum(ModelInput((1,)), (5,), (1.0,), soft_targets=soft())
+    twice = soft(loss_inputs={"q": ((0.5, 0.5), (0.5, 0.5))})
+    with pytest.raises(DataError, match="'q' is in loss_inputs and in soft_targets.loss_inputs"):
+        Datum(ModelInput((1, 2)), (5, 7), (1.0, 0.0), {"q": (1.0, 2.0)}, twice)

@@ -19,6 +19,7 @@ from crucible.assembly.document import problems_of
 from crucible.assembly.options import ResumeOptions, RunOptions, flags_of, require_known
 from crucible.assembly.recording import RunRecording
 from crucible.assembly.run_trace import TraceTerms
+from crucible.backends.distributed import place, require_spread
 from crucible.errors import Cancelled, SpecError, SpecErrors, StoreError
 from crucible.ir import Experiment, content_hash, from_dict
 from crucible.pipeline import (
@@ -55,6 +56,7 @@ def run(experiment: Experiment, **options: Unpack[RunOptions]) -> RunResult:
         StoreError: The store cannot be opened, the run's start cannot be kept (another run has its id), or in the
             middle of a stage nothing could be kept any more.
         TypeError: An option is unknown or of the wrong kind.
+        BackendError: There are several processes, and nothing says how they share the work; see `backends.spread`.
         Cancelled: The run was asked to stop.
     """
     return run_sync(arun(experiment, **options))
@@ -63,6 +65,7 @@ def run(experiment: Experiment, **options: Unpack[RunOptions]) -> RunResult:
 async def arun(experiment: Experiment, **options: Unpack[RunOptions]) -> RunResult:
     """Do what `run` does, inside an event loop."""
     require_known(options, RunOptions)
+    require_spread("running the document")
     trace = TraceTerms.of(options)
     registry = _registry(options)
     source, run_id = options.get("source"), options.get("run_id")
@@ -95,6 +98,7 @@ def resume(run_id: str, **options: Unpack[ResumeOptions]) -> RunResult:
     Raises:
         StoreError: There is no such run, it is complete, or it still runs in a living process.
         SpecErrors: The stored document cannot be carried out by what is installed now.
+        BackendError: There are several processes, and nothing says how they share the work; see `backends.spread`.
     """
     return run_sync(aresume(run_id, **options))
 
@@ -102,6 +106,7 @@ def resume(run_id: str, **options: Unpack[ResumeOptions]) -> RunResult:
 async def aresume(run_id: str, **options: Unpack[ResumeOptions]) -> RunResult:
     """Do what `resume` does, inside an event loop."""
     require_known(options, ResumeOptions)
+    require_spread("going on with the run")
     trace = TraceTerms.of(options)
     registry = _registry(options)
     opened = open_store(options.get("store"), create=False)
@@ -236,7 +241,13 @@ def _provenance(experiment: Experiment, store: Store | None, source: str | None,
         "started_at": datetime.now(UTC).isoformat(),
         "store": store.location if store else None,
         "platform": platform.platform(),
+        **_processes(),
     }
+
+
+def _processes() -> dict[str, Any]:
+    """How many processes share the work, where there is more than this one."""
+    return {} if place().is_alone else {"processes": place().count}
 
 
 @functools.cache

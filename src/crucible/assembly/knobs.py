@@ -176,6 +176,7 @@ FATES: Final[Mapping[str, Mapping[str, Fate]]] = {
         "eval_every": _HELD_OUT,
         "early_stopping": _HELD_OUT,
         "quality_targets": _executed("`supervised_train`, of what the training reports; refused are other metrics"),
+        "gradient_hooks": _executed("`supervised_train` on the backend local; refused on a remote service"),
         "mixed_precision=true": _PRECISION,
         "renderer": _executed("`supervised_train`, of items that are chats; refused where none is"),
         "train_on": _executed("`supervised_train`, of items that are chats; refused where none is"),

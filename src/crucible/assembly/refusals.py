@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from crucible.assembly.knobs import Fate, fate_of, is_refused_whole
 from crucible.assembly.knobs_walk import ANY, Knob, words_of
+from crucible.assembly.refusals_processes import process_problems
 from crucible.assembly.refusals_unread import asked_of, backend_problems, is_off, told_of, unread_problems
 from crucible.errors import SpecError
 from crucible.ir import Experiment, Model, StatsConfig
@@ -29,6 +30,7 @@ def refusals_of(value: Model, registry: Registry | None = None) -> list[SpecErro
         registry = registry or Registry()
         found = [
             *backend_problems(value.backend),
+            *process_problems(value),
             *pipeline_problems(value, registry),
             *unread_problems(value, registry),
         ]

@@ -5,6 +5,7 @@ Importing this room imports neither PyTorch nor transformers; the first session 
 
 from crucible.backends.base_models import resolve_base_model
 from crucible.backends.checkpoint import verify_checkpoint
+from crucible.backends.distributed import spread
 from crucible.backends.future import SessionFuture
 from crucible.backends.local import LocalBackend
 from crucible.backends.protocols import Backend, Sampler, Session
@@ -45,6 +46,7 @@ __all__ = [
     "get_backend",
     "resolve_base_model",
     "sleep_while_waiting",
+    "spread",
     "use_threads",
     "verify_checkpoint",
 ]

@@ -13,9 +13,9 @@ import contextlib
 import json
 import math
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import peft
 import safetensors.torch
@@ -26,10 +26,11 @@ from torch import nn
 
 from crucible.backends.checkpoint import ADAPTER_CONFIG, ADAPTER_WEIGHTS, MANIFEST, verify_checkpoint
 from crucible.backends.local_base import LoadedBase, share
+from crucible.backends.saved_adapter import misfit, settings_of
 from crucible.errors import BackendError, CheckpointError
 from crucible.ir import LoraConfig
 
-__all__ = ["AdaptedModel", "SeededDropout", "attach_adapter", "merged_model", "open_adapter"]
+__all__ = ["AdaptedModel", "PartOfMask", "SeededDropout", "attach_adapter", "merged_model", "open_adapter"]
 
 ADAPTER = "default"
 _global_generator = threading.Lock()
@@ -74,6 +75,18 @@ class AdaptedModel:
                 module.train()
 
 
+class PartOfMask(Protocol):
+    """Says which part of a larger mask belongs to inputs of a shape."""
+
+    def whole(self, shape: Sequence[int], *, is_narrow: bool) -> tuple[int, ...]:
+        """Return the shape of the larger mask."""
+        ...
+
+    def of(self, mask: torch.Tensor, shape: Sequence[int], *, is_narrow: bool) -> torch.Tensor:
+        """Return the inputs' part of it."""
+        ...
+
+
 class SeededDropout(nn.Module):
     """Dropout whose mask comes from a given generator.
 
@@ -83,32 +96,47 @@ class SeededDropout(nn.Module):
     Args:
         p: Share of elements set to zero, in [0, 1); the others are scaled by 1 / (1 - p).
         generator: Where the randomness comes from, on the device of the inputs.
+
+    Attributes:
+        rows: Which part of a larger mask to draw and use, where the inputs are a part of what is computed; None: all.
+        is_narrow: Passed to `rows`.
     """
 
     def __init__(self, p: float, generator: torch.Generator) -> None:
         super().__init__()
         self.p = p
         self._generator = generator
+        self.rows: PartOfMask | None = None
+        self.is_narrow = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return `x`, in training with elements dropped."""
         if not self.training:
             return x
         if x.device.type != "cpu":
-            keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self._generator)
-            return x * keep.div_(1 - self.p)
+            drawn = x.new_empty(self._shape(x)).bernoulli_(1 - self.p, generator=self._generator)
+            return x * self._own(drawn, x).div(1 - self.p)
         kept, factor = self.keep(x)
         return torch.where(kept, x, 0.0) * factor
 
     def keep(self, x: torch.Tensor) -> tuple[torch.Tensor, float]:
         """Return the next mask in the shape of `x`, False where elements are dropped, and what scales the others."""
+        shape = self._shape(x)
         if x.device.type != "cpu":
-            kept = torch.empty_like(x, dtype=torch.bool).bernoulli_(1 - self.p, generator=self._generator)
-            return kept, 1 / (1 - self.p)
-        dropped = int(self.p * 65536)
-        words = torch.empty((x.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None, generator=self._generator)
-        draws = words.view(torch.int16)[: x.numel()].view(x.shape)  # uniform over the 65536 values of an int16
-        return draws >= dropped - 32768, 65536 / (65536 - dropped)
+            kept = x.new_empty(shape, dtype=torch.bool).bernoulli_(1 - self.p, generator=self._generator)
+            return self._own(kept, x), 1 / (1 - self.p)
+        dropped, count = int(self.p * 65536), math.prod(shape)
+        words = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None, generator=self._generator)
+        draws = words.view(torch.int16)[:count].view(shape)  # uniform over the 65536 values of an int16
+        return self._own(draws, x) >= dropped - 32768, 65536 / (65536 - dropped)
+
+    def _shape(self, x: torch.Tensor) -> tuple[int, ...]:
+        """Return the shape of the mask to draw."""
+        return tuple(x.shape) if self.rows is None else self.rows.whole(x.shape, is_narrow=self.is_narrow)
+
+    def _own(self, drawn: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Return the part of what was drawn that belongs to the inputs."""
+        return drawn if self.rows is None else self.rows.of(drawn, x.shape, is_narrow=self.is_narrow)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SeededDropout:
         return SeededDropout(self.p, self._generator)  # a generator cannot be copied, and a merged copy never draws
@@ -195,10 +223,11 @@ def _draw_first_weights(layer: Any, generator: torch.Generator) -> None:
 
 
 def open_adapter(base: LoadedBase, folder: Path) -> AdaptedModel:
-    """Return the base with the adapter saved in `folder`.
+    """Return the base with the adapter saved in `folder`, by Crucible or by PEFT alone.
 
     Raises:
-        CheckpointError: Files are missing or damaged, or the adapter does not fit the base.
+        CheckpointError: Files are missing or damaged, the adapter does not fit the base, or is of a kind that is not
+            carried out exactly (`saved_adapter`); the field or the tensor is named.
     """
     if (folder / MANIFEST).is_file():
         verify_checkpoint(folder)
@@ -206,15 +235,18 @@ def open_adapter(base: LoadedBase, folder: Path) -> AdaptedModel:
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder / name} is missing, so there is no adapter in the PEFT layout to open")
     try:
-        config = peft.LoraConfig.from_json_file(str(folder / ADAPTER_CONFIG))
-        config = peft.LoraConfig.from_peft_type(**config)
+        config = peft.LoraConfig(**settings_of(folder, (folder / ADAPTER_CONFIG).read_bytes()))
         saved = safetensors.torch.load_file(folder / ADAPTER_WEIGHTS)
-    except (ValueError, TypeError, KeyError, SafetensorError) as error:
+    except (ValueError, TypeError, OSError, SafetensorError) as error:
         raise CheckpointError(f"{folder} holds no LoRA adapter that can be read: {error}") from error
-    adapted = _inject(base, config)
+    try:
+        adapted = _inject(base, config)
+    except BackendError as error:
+        raise CheckpointError(f"the adapter in {folder} does not fit the base model: {error}") from error
     own = adapted.trained()
-    if own.keys() != saved.keys() or any(own[name].shape != saved[name].shape for name in own):
-        raise CheckpointError(f"the adapter in {folder} does not fit the base model {base.folder.name}")
+    odd = misfit(own, saved, dict(base.model.named_parameters(remove_duplicate=False)))
+    if odd is not None:
+        raise CheckpointError(f"the adapter in {folder} does not fit the base model {base.folder.name}: {odd}")
     with torch.no_grad():
         for name, parameter in own.items():
             parameter.copy_(saved[name])

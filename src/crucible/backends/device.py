@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from crucible.backends.distributed.place import Place
 from crucible.errors import BackendError, require
 
-__all__ = ["DEVICES", "check_device"]
+__all__ = ["DEVICES", "check_device", "own_device", "shared_device_problem"]
 
 DEVICES = ("cpu", "cuda", "mps")
 
@@ -37,3 +38,35 @@ def check_device(name: str) -> str:
             f"device {name!r}: PyTorch finds no MPS device on this machine; use device: cpu", backend="local"
         )
     return name
+
+
+def shared_device_problem(name: str) -> str | None:
+    """Return why several processes cannot share the work on a device; None where they can.
+
+    Args:
+        name: A device that this machine may have, as for `check_device`.
+    """
+    kind, _, index = name.partition(":")
+    if kind == "mps":
+        return "several processes cannot share one MPS device; run it in one process, or use device: cpu"
+    if index:
+        return f"{name} names one GPU, and of several processes each takes its own; use device: {kind}"
+    return None
+
+
+def own_device(name: str, place: Place) -> str:
+    """Return the device that a process computes on: of `cuda` the GPU with its number on this host.
+
+    Args:
+        name: `cpu` or `cuda`.
+        place: That of this process.
+
+    Raises:
+        BackendError: Several processes cannot share the work there, or this host has too few GPUs.
+    """
+    if place.is_alone:
+        return check_device(name)
+    problem = shared_device_problem(name)
+    if problem is not None:
+        raise BackendError(problem, backend="local")
+    return check_device(f"{name}:{place.local_rank}" if name == "cuda" else name)

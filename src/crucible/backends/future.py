@@ -1,7 +1,8 @@
 """Futures of a session, and the queue of one worker thread that keeps its requests in order.
 
 The worker runs each request in the submitter's context, so events keep their run. After a failure nothing else is
-executed: later requests would build on weights that never came to be.
+executed: later requests would build on weights that never came to be. A request whose code (a loss) asks its own
+session for anything would wait for itself; that is an error at once.
 """
 
 from __future__ import annotations
@@ -17,9 +18,25 @@ from typing import Any, Generic, TypeVar
 from crucible.backends.records import SessionStatus
 from crucible.errors import BackendError, BackendTimeout
 
-__all__ = ["RequestQueue", "SessionFuture"]
+__all__ = ["RequestQueue", "SessionFuture", "asks_itself", "is_inside", "within"]
 
 T = TypeVar("T")
+_owners: contextvars.ContextVar[tuple[object, ...]] = contextvars.ContextVar("crucible_requests_of", default=())
+
+
+@contextlib.contextmanager
+def within(owner: object) -> Generator[None]:
+    """Mark what runs in a block, and in contexts copied there, as part of a request of `owner`."""
+    token = _owners.set((*_owners.get(), owner))
+    try:
+        yield
+    finally:
+        _owners.reset(token)
+
+
+def is_inside(owner: object) -> bool:
+    """Say whether this code is part of a request of `owner`, on whatever thread it runs."""
+    return any(each is owner for each in _owners.get())
 
 
 class SessionFuture(Generic[T]):
@@ -29,16 +46,14 @@ class SessionFuture(Generic[T]):
         inner: The future that the worker fulfils.
         request: Name of the request, for messages.
         backend: Name of the backend, for messages.
-        worker: Gives the identity of the thread that carries out a request now, which must not wait for it.
+        owner: Whose requests must not wait for it, since they come before it.
     """
 
-    def __init__(
-        self, inner: Future[T], *, request: str, backend: str, worker: Callable[[], int | None] | None = None
-    ) -> None:
+    def __init__(self, inner: Future[T], *, request: str, backend: str, owner: object = None) -> None:
         self._inner = inner
         self._request = request
         self._backend = backend
-        self._worker = worker
+        self._owner = owner
 
     def result(self, timeout: float | None = None) -> T:
         """Return the answer, waiting for it if need be.
@@ -80,7 +95,7 @@ class SessionFuture(Generic[T]):
         return self._inner.result()
 
     def _check_order(self) -> None:
-        if self._worker is not None and not self._inner.done() and self._worker() == threading.get_ident():
+        if not self._inner.done() and is_inside(self._owner):
             raise BackendError(
                 f"{self._request} comes after the request that waits for it; a loss must not wait for its own session",
                 backend=self._backend,
@@ -90,6 +105,15 @@ class SessionFuture(Generic[T]):
 def _wake(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
+
+
+def asks_itself(request: str, backend: str) -> BackendError:
+    """Return the error for a loss that asks its own session for something."""
+    return BackendError(
+        f"{request} was called from inside a loss of the same session, which would wait for itself for ever; a loss "
+        "must not call its own session: compute what it needs before, or take another session",
+        backend=backend,
+    )
 
 
 class RequestQueue:
@@ -110,7 +134,6 @@ class RequestQueue:
         self._closed = False
         self._lock = threading.Lock()
         self._status: SessionStatus = "initializing"
-        self._worker: int | None = None
 
     @property
     def status(self) -> SessionStatus:
@@ -135,14 +158,16 @@ class RequestQueue:
             status: The session's status meanwhile.
 
         Raises:
-            BackendError: The queue is closed.
+            BackendError: The queue is closed, or a request's own code asks for another one.
         """
+        if is_inside(self):
+            raise asks_itself(request, self._backend)
         context = contextvars.copy_context()
         with self._lock:
             if self._closed:
                 raise BackendError(f"{request}: this session is closed; start a new one", backend=self._backend)
             inner = self._executor.submit(context.run, self._run, request, call, status)
-        return SessionFuture(inner, request=request, backend=self._backend, worker=lambda: self._worker)
+        return SessionFuture(inner, request=request, backend=self._backend, owner=self)
 
     def _run(self, request: str, call: Callable[[], T], status: SessionStatus) -> T:
         if self._failure is not None:
@@ -152,16 +177,14 @@ class RequestQueue:
                 "start a new session and load the last checkpoint",
                 backend=self._backend,
             ) from cause
-        self._worker = threading.get_ident()
         self._status = status
         try:
-            answer = call()
+            with within(self):
+                answer = call()
         except BaseException as error:
             self._failure = (request, error)
             self._status = "failed"
             raise
-        finally:
-            self._worker = None  # another thread may get the identity of one that has ended
         self._status = "ready"
         return answer
 
@@ -174,8 +197,8 @@ class RequestQueue:
         Raises:
             BackendError: A request closes its own session.
         """
-        if self._worker == threading.get_ident():
-            raise BackendError("a loss must not close its own session", backend=self._backend)
+        if is_inside(self):
+            raise asks_itself("close", self._backend)
         with self._lock:
             was_open, self._closed = not self._closed, True
         self._executor.shutdown(wait=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crucible.backends.base_models import Progress, resolve_base_model
-from crucible.backends.device import check_device
+from crucible.backends.device import check_device, own_device
+from crucible.backends.distributed import current_team, require_spread
 from crucible.errors import require
 from crucible.ir import LoraConfig
 
@@ -46,7 +47,7 @@ class LocalBackend:
             BackendError: The base model cannot be found or loaded, the device is absent, or a target module is not
                 in the model.
         """
-        device = self._device or check_device(config.device)
+        device = self._placed(config.device, "opening a training session")
         _require_train()
         from crucible.backends.local_base import load_base
         from crucible.backends.local_session import LocalSession
@@ -69,18 +70,19 @@ class LocalBackend:
             BackendError: The base model cannot be found or loaded, or the device is absent.
             CheckpointError: The adapter is damaged or not in the PEFT layout.
         """
-        device = self._device or check_device(device or "cpu")
+        device = self._placed(device or "cpu", "loading a model")
         _require_train()
+        from crucible.backends.distributed.opening import open_sampler
         from crucible.backends.local_base import load_base
-        from crucible.backends.local_sampler import LocalSampler
 
         base = load_base(resolve_base_model(base_model, progress=self._progress), device)
-        if adapter is None:
-            return LocalSampler(base, model=base_model)
-        from crucible.backends.adapter import merged_model, open_adapter
+        return open_sampler(base, base_model, adapter)
 
-        model = merged_model(open_adapter(base, adapter))
-        return LocalSampler(base, model=f"{base_model}+{adapter.name}", weights=model)
+    def _placed(self, asked: str, what: str) -> str:
+        """Return the device to compute on, this process's own of those that share the work."""
+        require_spread(what)
+        team = current_team()
+        return self._device or check_device(asked) if team is None else own_device(self._device or asked, team.place)
 
 
 def _require_train() -> None:

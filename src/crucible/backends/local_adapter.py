@@ -8,41 +8,27 @@ Nothing here knows of queues, futures or events.
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 
 from crucible.backends.adapter import attach_adapter, merged_model
+from crucible.backends.adapter_state import restore_adapter, write_adapter
 from crucible.backends.batch_checks import check_batch, check_trained
-from crucible.backends.batching import groups_by_length
-from crucible.backends.checkpoint import (
-    ADAPTER_CONFIG,
-    ADAPTER_WEIGHTS,
-    OPTIMIZER,
-    STATE,
-    read_checkpoint,
-    write_checkpoint,
-)
+from crucible.backends.data_scoring import DataScoring, every_position, weighted_positions
 from crucible.backends.local_base import LoadedBase
-from crucible.backends.losses import CustomLoss, Loss, evaluate, gradient_of, resolve
+from crucible.backends.local_sampler import LocalSampler
+from crucible.backends.losses import CustomLoss, Loss, evaluate, gradient_of, requirements, resolve
+from crucible.backends.losses.rows import Positions, row_counts, row_inputs
 from crucible.backends.records import ForwardBackwardOutput
-from crucible.backends.scoring import target_logprobs, threads_for, tokens_per_group
 from crucible.backends.weights import FlatWeights
-from crucible.errors import BackendError, CheckpointError
 from crucible.ir import LoraConfig
 from crucible.text import Datum
 
 __all__ = ["LocalAdapter"]
-
-_Positions = Sequence[Sequence[int]]
 
 
 class LocalAdapter:
@@ -63,6 +49,7 @@ class LocalAdapter:
         self._generator = torch.Generator(device=base.device).manual_seed(config.seed)  # dropout
         self.model = attach_adapter(base, config, self._generator)
         self.weights = FlatWeights(self.model.trained())
+        self._scoring = DataScoring(base, self.model.model, mixed_precision=config.mixed_precision)
 
     def forward_backward(
         self, data: Sequence[Datum], loss: str | Loss, config: Mapping[str, float] | None
@@ -77,8 +64,7 @@ class LocalAdapter:
         compute = resolve(loss, config)
         self._check(data)
         check_trained(data)
-        asked = [[place for place, weight in enumerate(datum.weights) if weight != 0] for datum in data]
-        output = self._score(data, asked, compute, backward=True)
+        output = self._score(data, weighted_positions(data), compute, backward=True)
         if not math.isfinite(output.loss):
             self.weights.spoil_gradient()
         self.weights.has_gradient = True
@@ -97,7 +83,7 @@ class LocalAdapter:
         compute = resolve(loss, config)
         self._check(data)
         with self.model.without_dropout():
-            return self._score(data, _every_position(data), compute, backward=False)
+            return self._score(data, every_position(data), compute, backward=False)
 
     def forward_backward_custom(self, data: Sequence[Datum], fn: CustomLoss) -> ForwardBackwardOutput:
         """Add the gradient of a function of the log-probabilities of all positions.
@@ -111,9 +97,9 @@ class LocalAdapter:
             NonFiniteLoss: The loss or its gradient is not finite; nothing was added.
         """
         self._check(data)
-        asked = _every_position(data)
-        with self._threads(data):
-            groups = self._groups(data)
+        asked = every_position(data)
+        with self._scoring.threads(data):
+            groups = self._scoring.groups(data)
             states: list[torch.Tensor] = []
             flats: list[torch.Tensor] = []
             for group in groups:
@@ -123,16 +109,16 @@ class LocalAdapter:
             logprobs = _by_datum(data, groups, flats)
             loss, gradients, metrics = gradient_of(fn, data, logprobs)
             if len(groups) == 1:
-                flats[0].backward(torch.cat([gradients[i] for i in groups[0]]))
+                flats[0].backward(torch.cat([gradients[i].flatten() for i in groups[0]]))
             else:
                 after = self._generator.get_state()
                 for group, state in zip(groups, states, strict=True):
                     self._generator.set_state(state)
-                    self._logprobs(data, group, asked).backward(torch.cat([gradients[i] for i in group]))
+                    slopes = torch.cat([gradients[i].flatten() for i in group])
+                    self._logprobs(data, group, asked).backward(slopes)
                 self._generator.set_state(after)
         self.weights.has_gradient = True
-        answers: list[list[float | None]] = [[*each.tolist()] for each in logprobs]
-        return ForwardBackwardOutput(loss=loss, logprobs=answers, metrics={**metrics, **_counts(data, loss)})
+        return _answer(data, asked, logprobs, loss, metrics)
 
     def save(self, path: Path) -> Path:
         """Write the adapter in the PEFT layout, the optimiser's and the generator's state to the folder `path`.
@@ -140,19 +126,8 @@ class LocalAdapter:
         Raises:
             StoreError: The disk is full or read-only.
         """
-        state = {
-            "step": self.weights.step_count,
-            "device_type": torch.device(self._base.device).type,
-            "generator": base64.b64encode(self._generator.get_state().numpy().tobytes()).decode(),
-            "config": self._config.model_dump(mode="json"),
-        }
-        files = {
-            ADAPTER_CONFIG: self.model.config_json(),
-            ADAPTER_WEIGHTS: safetensors.torch.save(self.weights.weights(), metadata={"format": "pt"}),
-            OPTIMIZER: safetensors.torch.save(self.weights.optimizer_state(), metadata={"format": "pt"}),
-            STATE: json.dumps(state, indent=2, sort_keys=True).encode(),
-        }
-        return write_checkpoint(path, files)
+        layout = self.model.config_json()
+        return write_adapter(path, self.weights, self._generator, layout=layout, config=self._config)
 
     def load(self, path: Path) -> Path:
         """Go on from the checkpoint at `path`: the next steps are those that would have been taken after it.
@@ -160,112 +135,102 @@ class LocalAdapter:
         Raises:
             CheckpointError: A file is missing, damaged, or of another model, rank or kind of device.
         """
-        files = read_checkpoint(path)
-        try:
-            state = json.loads(files[STATE])
-            weights = safetensors.torch.load(files[ADAPTER_WEIGHTS])
-            optimizer = safetensors.torch.load(files[OPTIMIZER])
-            generator = torch.frombuffer(bytearray(base64.b64decode(state["generator"])), dtype=torch.uint8)
-            written_on = state["device_type"]
-        except (ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise CheckpointError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
-        if written_on != torch.device(self._base.device).type:
-            raise CheckpointError(
-                f"{path} was written on {written_on} and this session is on {self._base.device}: "
-                "dropout could not go on exactly"
-            )
-        self.weights.restore(weights, optimizer)
-        self._generator.set_state(generator)
-        return path
+        return restore_adapter(path, self.weights, self._generator)
+
+    def dropout_state(self) -> bytes:
+        """Return what the masks of the next passes depend on."""
+        return self._generator.get_state().numpy().tobytes()
+
+    def restore_dropout(self, state: bytes) -> None:
+        """Let the masks of the next passes be those that followed `dropout_state`."""
+        self._generator.set_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
+
+    def seed_dropout(self, seed: int) -> None:
+        """Let the masks of the next passes depend on the seed alone."""
+        self._generator.manual_seed(seed)
 
     def merged(self) -> Any:
         """Return a plain transformers model with the present weights folded in; it keeps them whatever comes."""
         return merged_model(self.model)
 
+    def sampler(self, model: str) -> LocalSampler:
+        """Return a sampler of the present weights, which it keeps.
+
+        Args:
+            model: Its name, for events and reports.
+        """
+        return LocalSampler(self._base, model=model, weights=self.merged())
+
     def _check(self, data: Sequence[Datum]) -> None:
         check_batch(data, window=self._base.window, vocabulary=self._base.embedded_tokens)
 
-    def _threads(self, data: Sequence[Datum]) -> contextlib.AbstractContextManager[int]:
-        return threads_for(self.model.model, sum(map(len, data)), device=self._base.device)
-
-    def _groups(self, data: Sequence[Datum]) -> list[list[int]]:
-        limit = tokens_per_group(self._base.embedded_tokens, self.model.model, device=self._base.device)
-        lengths = [len(datum) for datum in data]
-        return list(groups_by_length(lengths, max_rows=len(data), max_padded_tokens=limit))
-
     def _score(
-        self, data: Sequence[Datum], asked: _Positions, compute: Loss, *, backward: bool
+        self, data: Sequence[Datum], asked: Positions, compute: Loss, *, backward: bool
     ) -> ForwardBackwardOutput:
         total = 0.0
         parts: dict[str, float] = {}
-        logprobs: list[list[float | None]] = [[None] * len(datum) for datum in data]
-        with self._threads(data):
-            for group in self._groups(data):
-                flat = self._logprobs(data, group, asked)  # (M,)
-                loss, components = evaluate(compute, flat, self._inputs(data, group, asked))
+        found: dict[int, torch.Tensor] = {}
+        with_entropy = "entropy" in requirements(compute)
+        with self._scoring.threads(data):
+            for group in self._scoring.groups(data):
+                own, places = [data[i] for i in group], [asked[i] for i in group]
+                flat, computed = self._scoring.logprobs(own, places, with_entropy=with_entropy)  # (M,)
+                inputs = {**row_inputs(own, places, device=self._base.device), **computed}
+                loss, components = evaluate(compute, flat, inputs)
                 if backward:
                     loss.backward()
                 total += float(loss.detach())
                 for name, value in components.items():
                     parts[name] = parts.get(name, 0.0) + float(value.detach())
-                values = iter(flat.tolist())
-                for i in group:
-                    for place in asked[i]:
-                        logprobs[i][place] = next(values)
+                found.update(zip(group, flat.detach().split(row_counts(own, places)), strict=True))
         metrics = {f"loss/{name}:sum": value for name, value in parts.items()}
-        return ForwardBackwardOutput(loss=total, logprobs=logprobs, metrics={**metrics, **_counts(data, total)})
+        return _answer(data, asked, [found[i] for i in range(len(data))], total, metrics)
 
-    def _inputs(self, data: Sequence[Datum], group: Sequence[int], asked: _Positions) -> dict[str, torch.Tensor]:
-        """Return what the loss reads beside the log-probabilities: (M,) each, float32."""
-        columns = {"weights": [data[i].weights for i in group]}
-        columns |= {name: [data[i].loss_inputs[name] for i in group] for name in data[0].loss_inputs}
-        return {
-            name: torch.tensor(
-                [row[place] for i, row in zip(group, rows, strict=True) for place in asked[i]],
-                dtype=torch.float32,
-                device=self._base.device,
-            )
-            for name, rows in columns.items()
-        }
-
-    def _logprobs(self, data: Sequence[Datum], group: Sequence[int], asked: _Positions) -> torch.Tensor:
+    def _logprobs(self, data: Sequence[Datum], group: Sequence[int], asked: Positions) -> torch.Tensor:
         """Return the log-probabilities (M,) of the targets that are asked for in the data of a group."""
-        try:
-            return target_logprobs(
-                self.model.model,
-                [data[i].model_input.tokens for i in group],
-                [data[i].target_tokens for i in group],
-                [asked[i] for i in group],
-                pad_id=self._base.tokenizer.pad_id,
-                device=self._base.device,
-                mixed_precision=self._config.mixed_precision,
-            )
-        except torch.OutOfMemoryError as error:
-            longest = max(len(data[i]) for i in group)
-            raise BackendError(
-                f"{self._base.device} ran out of memory on {len(group)} sequences of up to {longest} tokens; "
-                "use smaller batches",
-                backend="local",
-            ) from error
-
-
-def _every_position(data: Sequence[Datum]) -> list[range]:
-    return [range(len(datum)) for datum in data]
+        return self._scoring.logprobs([data[i] for i in group], [asked[i] for i in group])[0]
 
 
 def _by_datum(
     data: Sequence[Datum], groups: Sequence[Sequence[int]], flats: Sequence[torch.Tensor]
 ) -> list[torch.Tensor]:
-    """Return the log-probabilities of each datum (T_i,), in the order of the data, cut from their graph."""
+    """Return the log-probabilities of each datum, (T_i,) or (T_i, K_i), in the order of the data, without a graph."""
     found: dict[int, torch.Tensor] = {}
     for group, flat in zip(groups, flats, strict=True):
-        found.update(zip(group, flat.detach().split([len(data[i]) for i in group]), strict=True))
+        own = [data[i] for i in group]
+        parts = flat.detach().split(row_counts(own, every_position(own)))
+        found.update(zip(group, map(_shaped, own, parts), strict=True))
     return [found[i] for i in range(len(data))]
 
 
-def _counts(data: Sequence[Datum], loss: float) -> dict[str, float]:
-    return {
+def _shaped(datum: Datum, values: torch.Tensor) -> torch.Tensor:
+    return values if datum.soft_targets is None else values.view(len(datum), datum.soft_targets.candidates)
+
+
+def _answer(
+    data: Sequence[Datum],
+    asked: Positions,
+    found: Sequence[torch.Tensor],
+    loss: float,
+    metrics: Mapping[str, float],
+) -> ForwardBackwardOutput:
+    """Return the answer to a pass, given the log-probabilities of each datum's rows."""
+    logprobs: list[list[float | None]] = [[None] * len(datum) for datum in data]
+    soft: list[list[list[float]]] = []
+    if any(datum.soft_targets is not None for datum in data):
+        soft = [[] if datum.soft_targets is None else [[] for _ in range(len(datum))] for datum in data]
+    for i, (datum, places, values) in enumerate(zip(data, asked, found, strict=True)):
+        into: list[Any] = logprobs[i] if datum.soft_targets is None else soft[i]
+        for place, value in zip(places, _shaped_rows(datum, values), strict=True):
+            into[place] = value
+    counts = {
         "loss:sum": loss,
         "input_tokens:sum": float(sum(map(len, data))),
         "weighted_tokens:sum": float(sum(sum(weight != 0 for weight in datum.weights) for datum in data)),
     }
+    return ForwardBackwardOutput(loss=loss, logprobs=logprobs, metrics={**metrics, **counts}, soft_logprobs=soft)
+
+
+def _shaped_rows(datum: Datum, values: torch.Tensor) -> list[Any]:
+    """Return one value a position, or a list of its candidates' values."""
+    return values.tolist() if datum.soft_targets is None else values.view(-1, datum.soft_targets.candidates).tolist()

@@ -11,8 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
+import torch
+
+from crucible.backends.distributed.opening import open_adapter
 from crucible.backends.future import RequestQueue, SessionFuture
-from crucible.backends.local_adapter import LocalAdapter
+from crucible.backends.hooks import GradientHook, GradientHooks, Gradients, HookReport, metrics_of
 from crucible.backends.local_base import LoadedBase
 from crucible.backends.local_sampler import LocalSampler
 from crucible.backends.losses import CustomLoss, Loss
@@ -38,7 +42,8 @@ class LocalSession:
         self._base = base
         self._queue = RequestQueue("crucible-session", backend="local")
         self._events = SessionEvents(backend="local", base_model=config.base_model, rank=config.rank)
-        self._adapter = LocalAdapter(config, base)
+        self._adapter = open_adapter(config, base)
+        self._hooks = GradientHooks(config.gradient_hooks)
         self._events.begin()
         self._queue.is_ready()
 
@@ -131,6 +136,22 @@ class LocalSession:
         """
         return self._queue.submit("optim_step", functools.partial(self._optim_step, params))
 
+    def add_gradient_hook(self, name: str, hook: GradientHook | None = None) -> None:
+        """Let a hook look at the accumulated gradient before every step from now on, behind the hooks there are.
+
+        One of a name that is there takes its place. It runs on the session's thread, before the gradient is clipped,
+        and gets a copy: nothing that it does changes the step. What it returns is in `OptimStepOutput.metrics` and told
+        as an event. One that raises fails the step, and with it the session, by a `TrainError` that names both.
+
+        Args:
+            name: What its results are called; one of `norm`, `distribution`, `flow` and `health` without a function.
+            hook: Called with the `Gradients`; returns None, numbers by name, or what one of these four returns.
+
+        Raises:
+            SpecError: The name is unknown, one of Crucible's, or no name; or the hook cannot be called.
+        """
+        self._hooks.add(name, hook)
+
     def save_checkpoint(self, path: Path) -> SessionFuture[Path]:
         """Write the adapter in the PEFT layout, the optimiser's and the generator's state to the folder `path`.
 
@@ -181,7 +202,22 @@ class LocalSession:
         return self._events.forward_backward(len(data), fn, call)
 
     def _optim_step(self, params: OptimizerParams) -> OptimStepOutput:
-        return self._events.optim_step(functools.partial(self._adapter.weights.step, params))
+        if not self._hooks:
+            return self._events.optim_step(functools.partial(self._adapter.weights.step, params))
+        return self._events.optim_step(functools.partial(self._step_watched, params))
+
+    def _step_watched(self, params: OptimizerParams) -> OptimStepOutput:
+        """Take a step before which the hooks look at the gradient; what they found is told even if it is refused."""
+        found: list[HookReport] = []
+
+        def look(layers: Mapping[str, torch.Tensor], step: int) -> None:
+            for report in self._hooks.run(Gradients(layers, step)):
+                found.append(report)
+                self._events.gradient_seen(report, step)
+
+        output = self._adapter.weights.step(params, look)
+        took_ns = sum(report.duration_ns for report in found)
+        return msgspec.structs.replace(output, metrics=metrics_of(found), hooks_ns=took_ns)
 
     def _save(self, path: Path) -> Path:
         started = time.monotonic_ns()
@@ -200,7 +236,7 @@ class LocalSession:
     def _create_sampler(self) -> LocalSampler:
         started = time.monotonic_ns()
         name = f"{self._config.base_model}+lora-r{self._config.rank}"
-        sampler = LocalSampler(self._base, model=name, weights=self._adapter.merged())
+        sampler = self._adapter.sampler(name)
         step = self._adapter.weights.step_count
         self._events.sampler_created(sampler.model, step=step, duration_ns=time.monotonic_ns() - started)
         return sampler

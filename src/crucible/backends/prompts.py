@@ -8,7 +8,7 @@ from crucible.backends.records import SamplingParams
 from crucible.errors import DataError
 from crucible.text import ModelInput, Tokenizer
 
-__all__ = ["answer_room", "check_window", "cut_to_fit", "prompt_tokens"]
+__all__ = ["answer_room", "check_k", "check_window", "cut_to_fit", "prompt_tokens"]
 
 
 def prompt_tokens(
@@ -49,7 +49,10 @@ def answer_room(params: SamplingParams, window: int) -> int:
     """
     room = window - params.max_tokens
     if room < 1:
-        raise DataError(f"max_tokens={params.max_tokens} leaves no room for a prompt in a window of {window} tokens")
+        raise DataError(
+            f"max_tokens={params.max_tokens} leaves no room for a prompt in a window of {window} tokens; "
+            f"lower it to {window - 1} or less"
+        )
     return room
 
 
@@ -69,4 +72,14 @@ def check_window(tokens_N_T: Sequence[Sequence[int]], window: int) -> None:  # n
     """
     for number, tokens in enumerate(tokens_N_T):
         if len(tokens) > window:
-            raise DataError(f"prompt {number} has {len(tokens)} tokens and the window holds {window}")
+            raise DataError(f"prompt {number} has {len(tokens)} tokens and the window holds {window}; shorten it")
+
+
+def check_k(k: int, vocabulary: int) -> None:
+    """Refuse a count of likeliest tokens that there are not.
+
+    Raises:
+        DataError: It is below 1 or above `vocabulary`.
+    """
+    if not 1 <= k <= vocabulary:
+        raise DataError(f"top_logprobs needs k from 1 to the {vocabulary} tokens of the vocabulary, got {k}")

@@ -30,7 +30,7 @@ __all__ = ["Backend", "Sampler", "Session"]
 
 @runtime_checkable
 class Sampler(Protocol):
-    """Frozen weights that answer prompts. Safe to use from several threads."""
+    """Frozen weights that answer prompts, which are text or tokens. Safe to use from several threads."""
 
     @property
     def model(self) -> str:
@@ -52,22 +52,29 @@ class Sampler(Protocol):
         """Number type of the weights, such as `float32`; None where the backend does not say."""
         ...
 
-    def sample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+    def sample(self, prompts: Sequence[str | ModelInput], params: SamplingParams | None = None) -> list[Sample]:
         """Return one answer a prompt, in the order of the prompts."""
         ...
 
     def sample_groups(
-        self, prompts: Sequence[str], params: SamplingParams | None = None, *, num_samples: int
+        self, prompts: Sequence[str | ModelInput], params: SamplingParams | None = None, *, num_samples: int
     ) -> list[list[Sample]]:
         """Return `num_samples` answers a prompt, in the order of the prompts."""
         ...
 
-    async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+    async def asample(self, prompts: Sequence[str | ModelInput], params: SamplingParams | None = None) -> list[Sample]:
         """`sample`, without blocking the event loop."""
         ...
 
-    def logprobs(self, prompts: Sequence[str]) -> list[list[float | None]]:
+    def logprobs(self, prompts: Sequence[str | ModelInput]) -> list[list[float | None]]:
         """Return the log-probability of each prompt's tokens given those before; None for a first token."""
+        ...
+
+    def top_logprobs(self, prompts: Sequence[str | ModelInput], k: int) -> list[list[list[tuple[int, float]]]]:
+        """Return, for each token of each prompt, the k likeliest tokens in its place given those before it.
+
+        Each with its natural-log probability, likeliest first; for a first token there are none.
+        """
         ...
 
 
@@ -139,7 +146,8 @@ class Session(Protocol):
 
         Args:
             data: At least one datum; what their weights mean is up to `fn`.
-            fn: `(data, logprobs) -> (loss, metrics)`: called once, with one tensor (T_i,) a datum.
+            fn: `(data, logprobs) -> (loss, metrics)`: called once, with one tensor a datum, (T_i,), or (T_i, K_i) of
+                one with soft targets.
         """
         ...
 
@@ -160,7 +168,10 @@ class Session(Protocol):
         ...
 
     def create_sampler(self) -> Sampler:
-        """Return a sampler with the weights as they are after all requests submitted so far."""
+        """Wait for all requests submitted so far, and return a sampler with the weights as they are then.
+
+        It is the one call beside `close` that waits: whoever gets the sampler knows that what it is of was computed.
+        """
         ...
 
     def close(self) -> None:

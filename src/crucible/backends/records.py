@@ -147,14 +147,18 @@ class ForwardBackwardOutput(msgspec.Struct, frozen=True):
     Attributes:
         loss: The loss, summed over tokens and data (never averaged).
         logprobs: One list a datum, one natural-log probability a target token. `forward` fills every position;
-            `forward_backward` computes those that the loss reads and leaves None where the weight is 0.
+            `forward_backward` computes those that the loss reads and leaves None where the weight is 0. All None for
+            a datum with soft targets.
         metrics: Named `quantity:reduction` as Tinker's are: `loss:sum`, `input_tokens:sum`, `weighted_tokens:sum`, of a
             composite loss `loss/<name>:sum` of each part before its weight, of a custom loss what it reported.
+        soft_logprobs: Empty where no datum has soft targets; else one list a datum: the natural-log probabilities of
+            the K candidates of each position (none where `logprobs` would have None), and none of data without.
     """
 
     loss: float
     logprobs: list[list[float | None]]
     metrics: dict[str, float]
+    soft_logprobs: list[list[list[float]]] = []
 
 
 class OptimStepOutput(msgspec.Struct, frozen=True):
@@ -163,10 +167,14 @@ class OptimStepOutput(msgspec.Struct, frozen=True):
     Attributes:
         gradient_norm: Euclidean norm of the accumulated gradient, before clipping.
         step: Count of optimiser steps taken so far, this one included.
+        metrics: What the session's gradient hooks found, `gradient/<hook>/<number>`; empty without hooks.
+        hooks_ns: How long they took, in nanoseconds; part of the step's duration.
     """
 
     gradient_norm: float
     step: int
+    metrics: dict[str, float] = {}
+    hooks_ns: int = 0
 
 
 class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):

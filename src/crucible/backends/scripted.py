@@ -6,10 +6,12 @@ It never poses as a model: its name is `scripted` in every event and report, and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from crucible import events
 from crucible.backends.records import Sample, SamplingParams
 from crucible.errors import BackendError
+from crucible.text import ModelInput
 
 __all__ = ["ScriptedSampler"]
 
@@ -21,7 +23,8 @@ class ScriptedSampler:
     `logprobs`, and `prompt_tokens` is 0.
 
     Args:
-        answers: A function from prompt to answer, or a mapping of them.
+        answers: A function from prompt to answer, or a mapping of them. A prompt is what was asked with: text, or
+            tokens as a `ModelInput`, which has an answer of its own.
     """
 
     model = "scripted"
@@ -29,10 +32,10 @@ class ScriptedSampler:
     device = None
     dtype = None
 
-    def __init__(self, answers: Callable[[str], str] | Mapping[str, str]) -> None:
+    def __init__(self, answers: Callable[[Any], str] | Mapping[Any, str]) -> None:
         self._answers = answers
 
-    def sample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+    def sample(self, prompts: Sequence[str | ModelInput], params: SamplingParams | None = None) -> list[Sample]:
         """Return the scripted answer to each prompt.
 
         Raises:
@@ -49,7 +52,7 @@ class ScriptedSampler:
         return samples
 
     def sample_groups(
-        self, prompts: Sequence[str], params: SamplingParams | None = None, *, num_samples: int
+        self, prompts: Sequence[str | ModelInput], params: SamplingParams | None = None, *, num_samples: int
     ) -> list[list[Sample]]:
         """Return the scripted answer to each prompt `num_samples` times.
 
@@ -58,11 +61,11 @@ class ScriptedSampler:
         """
         return [[sample] * num_samples for sample in self.sample(prompts, params)]
 
-    async def asample(self, prompts: Sequence[str], params: SamplingParams | None = None) -> list[Sample]:
+    async def asample(self, prompts: Sequence[str | ModelInput], params: SamplingParams | None = None) -> list[Sample]:
         """`sample` for async code; a script never waits."""
         return self.sample(prompts, params)
 
-    def logprobs(self, prompts: Sequence[str]) -> list[list[float | None]]:
+    def logprobs(self, prompts: Sequence[str | ModelInput]) -> list[list[float | None]]:
         """A script has no probabilities.
 
         Raises:
@@ -70,7 +73,18 @@ class ScriptedSampler:
         """
         raise BackendError(f"a scripted sampler has no logprobs (asked for {len(prompts)} prompts)", backend="scripted")
 
-    def _answer(self, prompt: str, stop: tuple[str, ...]) -> Sample:
+    def top_logprobs(self, prompts: Sequence[str | ModelInput], k: int) -> list[list[list[tuple[int, float]]]]:
+        """A script has no probabilities.
+
+        Raises:
+            BackendError: Always.
+        """
+        raise BackendError(
+            f"a scripted sampler has no top_logprobs (asked for {k} a token of {len(prompts)} prompts)",
+            backend="scripted",
+        )
+
+    def _answer(self, prompt: str | ModelInput, stop: tuple[str, ...]) -> Sample:
         if callable(self._answers):
             text = self._answers(prompt)
         elif prompt in self._answers:

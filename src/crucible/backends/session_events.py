@@ -13,6 +13,7 @@ from time import monotonic_ns
 from typing import Any
 
 from crucible import events
+from crucible.backends.hooks import HookReport
 from crucible.backends.records import ForwardBackwardOutput, OptimStepOutput
 
 __all__ = ["SessionEvents"]
@@ -102,6 +103,16 @@ class SessionEvents:
         }
         events.emit("crucible_backends.session.optim_step.stop", measured, self._about)
         return output
+
+    def gradient_seen(self, report: HookReport, step: int) -> None:
+        """Tell what a hook found in the gradient that a step is about to be taken with."""
+        if report.is_built_in:
+            measured = {"step": step, **report.numbers, "duration_ns": report.duration_ns}
+            events.emit(f"crucible_backends.gradient.{report.name}", measured, {**self._about, **report.details})
+            return
+        measured = {"step": step, "duration_ns": report.duration_ns}
+        about = {**self._about, "hook": report.name, "numbers": report.numbers, **report.details}
+        events.emit("crucible_backends.gradient.custom", measured, about)
 
     def checkpoint_saved(self, path: Path | str, *, step: int, duration_ns: int) -> None:
         """Tell that a checkpoint was written."""

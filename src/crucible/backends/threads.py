@@ -14,13 +14,14 @@ from typing import Any, Final, cast
 
 from crucible.errors import require
 
-__all__ = ["SHARED_FROM", "fitting_threads", "sleep_while_waiting", "use_threads"]
+__all__ = ["SHARED_FROM", "fitting_threads", "share_machine", "sleep_while_waiting", "use_threads"]
 
 SHARED_FROM: Final = 1_000_000_000
 """Multiplications of a forward pass from which it is shared among threads: about 20 ms of one core."""
 
 _SETTINGS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _users: list[int] = []  # the count that `use_threads` was told, if any
+_processes: list[int] = []  # those that share the machine with this one, itself included, if any do
 
 
 def sleep_while_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -48,6 +49,22 @@ def use_threads(count: int | None) -> None:
     _users[:] = [] if count is None else [count]
     torch = cast("Any", require("torch", extra="train"))
     torch.set_num_threads(_cores() if count is None else count)
+
+
+def share_machine(processes: int) -> None:
+    """Take this process's part of the processors from now on, where nobody has chosen a count of threads.
+
+    Args:
+        processes: How many on this machine take an equal part; 1: it has all.
+
+    Raises:
+        MissingExtra: PyTorch is not installed.
+    """
+    torch = cast("Any", require("torch", extra="train"))
+    is_free = not _users and not _is_set(torch.get_num_threads(), os.environ)
+    _processes[:] = [] if processes == 1 else [processes]
+    if is_free or (_is_of_torchrun(os.environ) and not _users):
+        torch.set_num_threads(_cores())
 
 
 @contextlib.contextmanager
@@ -81,10 +98,17 @@ def fitting_threads(multiplications: int | None) -> Generator[int]:
 
 def _is_set(count: int, environment: MutableMapping[str, str]) -> bool:
     """Whether the user chose this count: PyTorch itself takes all processors, or one for each two that share a core."""
+    if _is_of_torchrun(environment):
+        return False
     return any(name in environment for name in _SETTINGS) or count not in {_cores(), _cores() // 2}
 
 
+def _is_of_torchrun(environment: MutableMapping[str, str]) -> bool:
+    """Whether the count of threads is 1 because torchrun says so where nobody else does."""
+    return bool(_processes) and "TORCHELASTIC_RUN_ID" in environment and environment.get("OMP_NUM_THREADS") == "1"
+
+
 def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many processors this process has to itself, at least 1."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, there // _processes[0]) if _processes else there

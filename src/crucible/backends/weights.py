@@ -8,12 +8,15 @@ clearing are then a few operations whatever the count of layers, which is what a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from itertools import groupby
 from typing import cast
 
 import torch
 from torch import nn
 
+from crucible.backends.hooks.gradients import layer_of, natural_order
 from crucible.backends.records import OptimizerParams, OptimStepOutput
 from crucible.backends.update_rules import MOMENTS, UpdateRule, rule_name
 from crucible.errors import CheckpointError, NonFiniteLoss, TrainError
@@ -26,6 +29,12 @@ class FlatWeights:
 
     Args:
         named: Parameters by the names that checkpoints give them; all on one device. Their storage is replaced.
+
+    Attributes:
+        size: Count of the weights.
+        step_count: Optimiser steps taken so far.
+        has_gradient: Whether something was added to the gradient since the last step.
+        version: Another number whenever the weights may have changed.
     """
 
     def __init__(self, named: Mapping[str, nn.Parameter]) -> None:
@@ -44,12 +53,41 @@ class FlatWeights:
         self._rule = UpdateRule(self._flat)
         self.step_count = 0
         self.has_gradient = False
+        self.version = 0
+
+    @property
+    def flat(self) -> torch.Tensor:
+        """The weights (size,) themselves, one behind the other."""
+        return self._flat.data
+
+    @property
+    def gradient(self) -> torch.Tensor:
+        """The accumulated gradient (size,) itself."""
+        return self._gradient
+
+    @cached_property
+    def gradient_layers(self) -> dict[str, torch.Tensor]:
+        """The accumulated gradient (N_i,) of each adapted layer, in natural order: views, which change as it does."""
+        layers: dict[str, torch.Tensor] = {}
+        start = 0
+        for layer, names in groupby(self._gradients, key=layer_of):  # the matrices of a layer lie side by side
+            size = sum(self._gradients[name].numel() for name in names)
+            layers[layer] = self._gradient[start : start + size]
+            start += size
+        return {layer: layers[layer] for layer in sorted(layers, key=natural_order)}
 
     @torch.no_grad()
-    def step(self, params: OptimizerParams) -> OptimStepOutput:
+    def step(
+        self, params: OptimizerParams, look: Callable[[Mapping[str, torch.Tensor], int], None] | None = None
+    ) -> OptimStepOutput:
         """Change the weights by one optimiser step with the accumulated gradient, then clear it.
 
         The parameters' type says which rule; one that differs from the last step's begins with no moments.
+
+        Args:
+            params: The rule and its settings.
+            look: Called with `gradient_layers` and the number of the step before anything else is done; what it
+                raises ends the step.
 
         Raises:
             TrainError: No gradient was accumulated since the last step, or the parameters are of no known rule.
@@ -58,6 +96,8 @@ class FlatWeights:
         rule = rule_name(params)
         if not self.has_gradient:
             raise TrainError("optim_step needs a forward_backward before it: there is no gradient to step with")
+        if look is not None:
+            look(self.gradient_layers, self.step_count + 1)
         norm = float(cast("torch.Tensor", torch.linalg.vector_norm(self._gradient)))
         if not norm < float("inf"):
             raise NonFiniteLoss(
@@ -69,6 +109,7 @@ class FlatWeights:
             self._gradient.mul_(params.grad_clip_norm / norm)
         self._rule.step(rule, params)
         self.step_count += 1
+        self.version += 1
         self._gradient.zero_()
         self.has_gradient = False
         return OptimStepOutput(gradient_norm=norm, step=self.step_count)
@@ -117,6 +158,7 @@ class FlatWeights:
         for kind, tensors in groups.items():
             _check_fit(self._weights, tensors, kind)
         _fill(self._weights, weights)
+        self.version += 1
         self._rule.clear()
         self.step_count = 0 if step is None else int(step)
         if step is not None:

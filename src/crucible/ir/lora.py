@@ -46,6 +46,14 @@ def _layers(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(layer for name in names for layer in MODULE_GROUPS.get(name, (name,))))
 
 
+def _once(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names, none of them twice."""
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise PydanticCustomError("repeated", 'names "{name}" twice', {"name": name})
+    return names
+
+
 Layers = Annotated[Seq[str], Field(min_length=1), AfterValidator(_layers)]
 
 
@@ -124,6 +132,9 @@ class LoraConfig(Model):
     early_stopping: EarlyStoppingConfig | None = Field(default=None, description="When to stop early; null: never.")
     quality_targets: dict[str, float] | None = Field(
         default=None, description="What is to be reached, by metric: at least, of a loss at most."
+    )
+    gradient_hooks: Annotated[Seq[Literal["norm", "distribution", "flow", "health"]], AfterValidator(_once)] = Field(
+        default=(), description="What looks at the gradient before each optimiser step."
     )
     mixed_precision: bool = Field(default=False, description="Compute in bfloat16 where the device has it.")
     renderer: str | None = Field(

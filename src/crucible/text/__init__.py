@@ -26,7 +26,7 @@ from crucible.text.chat import (
     renderer_for,
 )
 from crucible.text.completion import Rendered, completion_datum
-from crucible.text.datum import Datum, ModelInput
+from crucible.text.datum import Datum, ModelInput, SoftTargets
 from crucible.text.template import ChatTemplate
 from crucible.text.tokenizer import ChatTokenizer, FastTokenizer, Tokenizer, load_tokenizer
 
@@ -40,6 +40,7 @@ __all__ = [
     "ModelInput",
     "Rendered",
     "Renderer",
+    "SoftTargets",
     "TemplateRenderer",
     "TextPart",
     "Tokenizer",

@@ -138,6 +138,45 @@ def test_a_failure_fails_what_comes_after_with_the_cause(session: Session, batch
     assert session.status == "failed"
 
 
+@pytest.mark.parametrize("asks", ["forward", "optim_step", "create_sampler", "close", "by another form"])
+def test_a_loss_that_asks_its_own_session(under_test: Any, batch: list[Datum], asks: str) -> None:
+    """It would wait for itself; that is an error at once, not when somebody's patience ends."""
+    with under_test.session() as session:
+        calls: dict[str, Callable[[], Any]] = {
+            "optim_step": lambda: session.optim_step(STEP),
+            "create_sampler": session.create_sampler,
+            "close": session.close,
+        }
+        ask = calls.get(asks, lambda: session.forward(batch).result())
+
+        def fn(_: Any, logprobs: list[Any]) -> tuple[Any, dict[str, float]]:
+            ask()
+            return logprobs[0].sum(), {}
+
+        def loss_of(logprobs: Any, _: Any) -> Any:
+            ask()
+            return logprobs.sum()
+
+        is_form = asks == "by another form"
+        asked = session.forward_backward(batch, loss_of) if is_form else session.forward_backward_custom(batch, fn)
+        with pytest.raises(BackendError, match="from inside a loss of the same session"):
+            asked.result(20)
+
+
+def test_a_loss_may_ask_another_session(under_test: Any, batch: list[Datum]) -> None:
+    """Such as a frozen one for reference, whose answer it waits for."""
+    with under_test.session() as reference, under_test.session() as session:
+        expected = loss(reference, batch)
+        seen: list[float] = []
+
+        def fn(_: Any, logprobs: list[Any]) -> tuple[Any, dict[str, float]]:
+            seen.append(loss(reference, batch))
+            return logprobs[0].sum(), {}
+
+        session.forward_backward_custom(batch, fn).result(20)
+        assert seen == [under_test.near(expected)]
+
+
 def test_a_failed_session_harms_no_other(under_test: Any, batch: list[Datum]) -> None:
     """A new one begins where any begins."""
     with under_test.session() as fresh:

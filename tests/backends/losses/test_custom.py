@@ -75,3 +75,9 @@ def test_what_it_raises_is_the_callers() -> None:
 
     with pytest.raises(KeyError, match="margin"):
         gradient_of(broken, DATA, LOGPROBS)
+
+
+def test_a_metric_beyond_floats_is_no_number() -> None:
+    """Named, as what is no number at all is."""
+    with pytest.raises(TrainError, match="the metric 'huge' of a custom loss must be a number, got int"):
+        gradient_of(lambda data, logprobs: (logprobs[0].sum(), {"huge": 10**400}), DATA, LOGPROBS)

@@ -14,7 +14,15 @@ from crucible.backends.losses.loss import evaluate
 from crucible.errors import BackendError, DataError, SpecError, TrainError
 
 LOGPROBS = torch.tensor([-1.0, -2.0])
-INPUTS = {"weights": torch.tensor([1.0, 0.5]), "reference_logprobs": torch.tensor([-1.0, -1.0])}
+INPUTS = {
+    "weights": torch.tensor([1.0, 0.5]),
+    "reference_logprobs": torch.tensor([-1.0, -1.0]),
+    "logprobs": torch.tensor([-1.5, -1.0]),
+    "advantages": torch.tensor([1.0, -1.0]),
+    "entropy": torch.tensor([0.5, 0.1]),
+}
+STANDARD = ("bce", "cross_entropy", "kl_divergence", "mae", "mse")
+NAMES = tuple(sorted((*STANDARD, "entropy", "importance_sampling", "ppo", "cispo", "dro")))
 
 
 @pytest.fixture(autouse=True)
@@ -32,8 +40,8 @@ def scaled(logprobs: torch.Tensor, inputs: Mapping[str, torch.Tensor], *, scale:
 
 
 def test_the_standard_losses() -> None:
-    """Five, sorted; `list` is the field's word for `names`."""
-    assert losses.list() == losses.names() == ("bce", "cross_entropy", "kl_divergence", "mae", "mse")
+    """Ten, sorted; `list` is the field's word for `names`."""
+    assert losses.list() == losses.names() == NAMES
 
 
 def test_every_entry_can_be_called() -> None:
@@ -154,3 +162,16 @@ def test_an_unknown_part_is_named() -> None:
     """With did-you-mean."""
     with pytest.raises(BackendError, match=r"unknown loss 'ms'"):
         losses.composite(["ms"], [1.0])
+
+
+@pytest.mark.parametrize("loss", [None, 3, ["cross_entropy"]])
+def test_what_is_no_loss_is_refused_by_its_type(loss: object) -> None:
+    """Before anything is computed."""
+    with pytest.raises(BackendError, match="a loss is a name or a function of .logprobs, inputs., got"):
+        losses.resolve(loss)  # type: ignore[arg-type]
+
+
+def test_a_plain_function_is_no_part_of_a_composite() -> None:
+    """Its value could be reported by no name."""
+    with pytest.raises(SpecError, match="a part is a name of the registry .*; register it first"):
+        losses.composite([lambda logprobs, inputs: logprobs.sum()], [1.0])  # type: ignore[list-item]

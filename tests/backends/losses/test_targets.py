@@ -10,6 +10,7 @@ import torch
 from crucible.backends import losses
 from crucible.errors import DataError
 
+NAMES = ("bce", "cross_entropy", "kl_divergence", "mae", "mse")  # those of a policy: test_policy
 ENDS = torch.tensor([0.0, -1e-9, -1e-7, -1e-3, -1.0, -40.0, -120.0, -1e4])  # from certain to beyond underflow
 
 
@@ -69,7 +70,7 @@ def test_kl_is_0_only_where_both_agree() -> None:
         assert (value > 0) is (difference != 0)
 
 
-@pytest.mark.parametrize("name", losses.names())
+@pytest.mark.parametrize("name", NAMES)
 def test_gradients_by_finite_differences(name: str) -> None:
     """torch.autograd.gradcheck in float64, with weights of both signs and soft targets."""
     logprobs = torch.tensor([-0.1, -1.0, -5.0, -0.7], dtype=torch.float64, requires_grad=True)
@@ -81,7 +82,7 @@ def test_gradients_by_finite_differences(name: str) -> None:
     assert torch.autograd.gradcheck(lambda lp: losses.get(name)(lp, given), (logprobs,))
 
 
-@pytest.mark.parametrize("name", losses.names())
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("target", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("reference", [0.0, -1.0, -120.0])
 def test_both_ends_are_finite(name: str, target: float, reference: float) -> None:

@@ -31,6 +31,7 @@ def config(**changes: Any) -> LoraConfig:
         ({"optimizer": "sgd"}, "optimizer", "sgd is not offered by Tinker; use adamw"),
         ({"optimizer": "rmsprop"}, "optimizer", "rmsprop is not offered by Tinker; use adamw"),
         ({"optimizer": "adam", "weight_decay": 0.1}, "weight_decay", "is coupled in adam"),
+        ({"gradient_hooks": ("norm",)}, "gradient_hooks", "look at gradients, which a Tinker service keeps to itself"),
         ({"device": "cuda"}, "device", "a Tinker service chooses its own"),
     ],
 )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.backends.tinker.fake import FakeTinkerService
+
+from crucible.backends import TinkerBackend
 
 PAGE = Path(__file__).parents[3] / "docs" / "tinker.md"
 
@@ -30,3 +34,20 @@ def test_the_page_runs_as_it_is_written(tmp_path: Path, base_folder: Path, monke
             with contextlib.redirect_stdout(heard):
                 exec(compile(code, str(PAGE), "exec"), names)
             assert heard.getvalue() == printed
+
+
+def test_the_document_and_the_table_of_options_are_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backend takes what the YAML gives it, and the table names every option with its default."""
+    page = PAGE.read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    monkeypatch.setenv("TINKER_API_KEY", "tml-nobodys")
+    backend = yaml.safe_load(block)["backend"]
+    assert backend["id"] == TinkerBackend.name
+    TinkerBackend(**backend["options"])
+    rows = {cells[1].strip(" `"): cells[3].strip() for line in page.splitlines() if len(cells := line.split("|")) == 5}
+    parameters = inspect.signature(TinkerBackend).parameters
+    named = {name: each.default for name, each in parameters.items() if each.kind is each.KEYWORD_ONLY}
+    assert named.keys() <= rows.keys()
+    for name in ("timeout", "max_retries"):
+        assert rows[name] == f"{named[name]:g}"
+    assert rows["max_download_bytes"] == f"{named['max_download_bytes'] >> 30} GiB"

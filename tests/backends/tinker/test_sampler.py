@@ -110,6 +110,38 @@ def test_what_ends_an_answer(service: FakeTinkerService, sampler: TinkerSampler)
         sampler.sample(["ticket"], SamplingParams(max_tokens=2, stop=("x",), stop_tokens=(9,)))
 
 
+def test_the_likeliest_tokens_are_one_request_a_prompt(
+    service: FakeTinkerService, sampler: TinkerSampler, base_folder: Path
+) -> None:
+    """With one token drawn, which nobody asked for; a prompt of one token asks for nothing. They are the models'."""
+    local = LocalBackend().create_sampler(str(base_folder))
+    found, expected = (each.top_logprobs([*PROMPTS, ModelInput((9,))], 4) for each in (sampler, local))
+    for rows, others in zip(found, expected, strict=True):
+        for row, other in zip(rows, others, strict=True):
+            assert [token for token, _ in row] == [token for token, _ in other]
+            assert [value for _, value in row] == pytest.approx([value for _, value in other], abs=1e-5)
+    asked = [json.loads(request.body) for request in service.seen("/asample")]
+    assert [(each["topk_prompt_logprobs"], each["sampling_params"]["max_tokens"]) for each in asked] == [(4, 1)] * 3
+
+
+@pytest.mark.parametrize(
+    ("likeliest", "says"),
+    [
+        (None, "sent no topk_prompt_logprobs.*local backend"),
+        ([[], [(5, -1.0), (6, -2.0)]], "a prompt of 3 tokens got 2 rows of 2 likeliest tokens, and 2 were asked for"),
+        ([[], [(5, -1.0)], [(6, -2.0)]], "got 3 rows of 1 likeliest tokens, and 2 were asked for"),
+    ],
+)
+def test_a_service_that_does_not_say_what_is_likeliest(
+    service: FakeTinkerService, sampler: TinkerSampler, likeliest: Any, says: str
+) -> None:
+    """As some that speak the protocol do not: an error that names it, not an empty answer."""
+    raw = encode_samples([([9], [-1.0], "length")], [None, -1.0, -2.0], likeliest)
+    service.faults.add("/retrieve_future", Fault(status=200, raw=raw), times=1)
+    with pytest.raises(BadResponse, match=says):
+        sampler.top_logprobs([ModelInput((5, 6, 7))], 2)
+
+
 def test_an_answer_that_goes_on_behind_the_end_token_is_cut(service: FakeTinkerService, sampler: TinkerSampler) -> None:
     """Whatever a service makes of stop strings, text ends where the model ended it."""
     eos = sampler.tokenizer.eos_id

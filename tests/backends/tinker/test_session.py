@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+import tinker
 import torch
 from tests.backends.tinker.fake import FakeTinkerService, Fault
 from tinker.proto import tinker_public_pb2 as pb
@@ -28,7 +30,7 @@ from crucible.errors import (
     TrainError,
 )
 from crucible.ir import LoraConfig
-from crucible.text import Datum, ModelInput
+from crucible.text import Datum, ModelInput, SoftTargets
 
 STEP = AdamParams(learning_rate=1e-2)
 
@@ -115,17 +117,57 @@ def test_the_bytes_of_a_forward_backward(service: FakeTinkerService, session: Ti
 
 
 def test_the_bytes_of_a_service_loss(service: FakeTinkerService, session: TinkerSession) -> None:
-    """Its inputs go along by name and its settings as the loss's configuration; weights do not."""
+    """Its inputs go along by name, all its settings as its configuration, and the weights in the advantages."""
     inputs = {"logprobs": (-1.0, -2.0), "advantages": (0.5, -0.5)}
     datum = Datum(ModelInput((5, 6)), (6, 7), (1.0, 1.0), inputs)
     found = session.forward_backward([datum], "ppo", loss_config={"clip_low_threshold": 0.7}).result()
     message = pb.ForwardBackwardRequest()
     message.ParseFromString(service.seen("/forward_backward")[0].body)
     assert sorted(message.data[0].loss_fn_inputs) == ["advantages", "logprobs", "target_tokens"]
-    assert dict(message.loss_fn_config) == {"clip_low_threshold": 0.7}
+    assert dict(message.loss_fn_config) == {"clip_low_threshold": 0.7, "clip_high_threshold": 1.2}
     assert found.loss == found.metrics["loss:sum"]
-    with pytest.raises(DataError, match="weights other than 1, which the service's ppo does not read"):
-        session.forward_backward([weigh(datum, 0.5)], "ppo").result()
+    masked = msgspec.structs.replace(datum, weights=(0.0, 2.0))
+    session.forward_backward([masked], "ppo").result()
+    message.ParseFromString(service.seen("/forward_backward")[1].body)
+    assert message.loss_fn == "ppo"
+    assert np.frombuffer(message.data[0].loss_fn_inputs["advantages"].dense, "<f4").tolist() == [0, -1]
+
+
+def test_what_a_service_s_loss_cannot_say_is_computed_here(service: FakeTinkerService, session: TinkerSession) -> None:
+    """Negative weights of ppo; a mask of dro, which pulls at every token: between a forward and a backward there."""
+    datum = Datum(ModelInput((5, 6)), (6, 7), (0.0, 1.0), {"logprobs": (-1.0, -2.0), "advantages": (0.5, -0.5)})
+    session.forward_backward([datum], "dro").result()
+    session.forward_backward([weigh(datum, -1.0)], "ppo").result()
+    sent = []
+    for request in service.seen("/forward_backward"):
+        message = pb.ForwardBackwardRequest()
+        message.ParseFromString(request.body)
+        sent.append((message.loss_fn, message.forward_only))
+    assert sent == [("cross_entropy", True), ("cross_entropy", False)] * 2
+    session.forward_backward([msgspec.structs.replace(datum, weights=(1.0, 1.0))], "dro").result()
+    message.ParseFromString(service.seen("/forward_backward")[-1].body)
+    assert (message.loss_fn, dict(message.loss_fn_config)) == ("dro", {"beta": pytest.approx(0.05)})
+
+
+def test_the_bytes_of_soft_targets(service: FakeTinkerService, session: TinkerSession) -> None:
+    """Matrices: whole where most entries are other than 0, else by row (CSR), as the SDK itself does with tensors."""
+    few = SoftTargets(((6, 7), (8, 9)), ((0.5, 0.25), (1.0, 0.0)))
+    many = SoftTargets((tuple(range(20, 30)),) * 2, ((0.0,) * 9 + (0.5,), (0.25,) + (0.0,) * 9))
+    data = [Datum(ModelInput((5, 6)), (6, 7), (1.0, 2.0), soft_targets=each) for each in (few, many)]
+    found = session.forward_backward(data).result()
+    message = pb.ForwardBackwardRequest()
+    message.ParseFromString(service.seen("/forward_backward")[0].body)
+    dense, sparse = (each.loss_fn_inputs["weights"] for each in message.data)
+    assert list(dense.shape) == [2, 2]
+    assert np.frombuffer(dense.dense, "<f4").tolist() == [0.5, 0.25, 2.0, 0.0]
+    assert np.frombuffer(message.data[0].loss_fn_inputs["target_tokens"].dense, "<i8").tolist() == [6, 7, 8, 9]
+    assert list(sparse.shape) == [2, 10]
+    assert np.frombuffer(sparse.sparse_csr.values, "<f4").tolist() == [0.5, 0.5]
+    assert np.frombuffer(sparse.sparse_csr.crow_indices, "<i8").tolist() == [0, 1, 2]
+    assert np.frombuffer(sparse.sparse_csr.col_indices, "<i8").tolist() == [9, 0]
+    theirs = tinker.TensorData.from_torch_sparse(torch.tensor(many.weights) * torch.tensor([[1.0], [2.0]]))
+    assert (theirs.sparse_crow_indices, theirs.sparse_col_indices) == ([0, 1, 2], [9, 0])
+    assert [[len(row) for row in rows] for rows in found.soft_logprobs] == [[2, 2], [10, 10]]
 
 
 def test_the_six_fields_of_adam(service: FakeTinkerService, session: TinkerSession, data: list[Datum]) -> None:
@@ -340,7 +382,7 @@ def test_an_unknown_loss_or_missing_input_is_refused_before_anything_is_sent(
     for loss, kind, says in (
         ("mean_error", BackendError, "unknown loss 'mean_error'"),
         ("kl_divergence", DataError, "needs loss_inputs"),
-        ("ppo", DataError, "lacks loss_inputs"),
+        ("ppo", DataError, "needs loss_inputs"),
     ):
         whole = [Datum(d.model_input, d.target_tokens, (1.0,) * len(d)) for d in data]
         with backend.start_session(config) as session, pytest.raises(kind, match=says):

@@ -86,6 +86,9 @@ def test_without_the_sdk_there_is_no_backend(monkeypatch: pytest.MonkeyPatch) ->
         {"timeout": 0.0},
         {"timeout": float("nan")},
         {"max_retries": -1},
+        {"max_retries": float("nan")},
+        {"max_retries": 2.5},
+        {"max_download_bytes": 1e9},
         {"max_download_bytes": 0},
     ],
 )

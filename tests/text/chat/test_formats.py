@@ -220,8 +220,10 @@ def test_options_reach_the_renderer(tokenizer_of: Of) -> None:
         get_renderer("gpt-oss", tokenizer, reasoning_effort="extreme")
     with pytest.raises(DataError, match="current_date needs a system prompt"):
         get_renderer("gpt_oss_no_sysprompt", tokenizer, current_date="2026-01-02")
-    with pytest.raises(DataError, match="renderer llama3: .*reasoning_effort"):
+    with pytest.raises(DataError, match="renderer llama3 has no option 'reasoning_effort'; it has: none"):
         get_renderer("llama3", tokenizer_of("llama3"), reasoning_effort="low")
+    with pytest.raises(DataError, match=r"no option 'reasoning'.*; it has: reasoning_effort, current_date"):
+        get_renderer("gpt-oss", tokenizer, reasoning="low")
 
 
 @pytest.fixture

@@ -15,10 +15,20 @@ import torch
 from crucible.backends.engine.decoder_layer import Norm
 from crucible.backends.engine.norm import rms_norm, rms_norm_backward
 
-__all__ = ["head_logprobs"]
+__all__ = ["head_logprobs", "logit_rows"]
 
 _LOGITS = {"cpu": 2**21}  # computed together: fewer make the products slower, more only take memory
 _LOGITS_ELSEWHERE = 2**27
+
+
+def logit_rows(device: torch.device, vocabulary: int) -> int:
+    """Return how many rows of logits are computed together.
+
+    Args:
+        device: Where they are.
+        vocabulary: Entries of a row.
+    """
+    return max(16, _LOGITS.get(device.type, _LOGITS_ELSEWHERE) // vocabulary)
 
 
 def head_logprobs(
@@ -53,7 +63,7 @@ class _Head(torch.autograd.Function):
         found = torch.empty(x.shape[0], dtype=torch.float32, device=x.device)
         needs_gradient = ctx.needs_input_grad[0]
         unit = torch.empty_like(normed) if needs_gradient else None  # (M, H) the gradient of each row's log-probability
-        rows = max(16, _LOGITS.get(x.device.type, _LOGITS_ELSEWHERE) // weight.shape[0])
+        rows = logit_rows(x.device, weight.shape[0])
         for start in range(0, x.shape[0], rows):
             part = slice(start, start + rows)
             logits = (normed[part] @ head.T).float()  # (m, V)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from typing import cast
 
 import torch
 
-from crucible.backends.losses.loss import Loss, NamedLoss, evaluate
+from crucible.backends.losses.loss import Loss, NamedLoss, evaluate, requirements
 from crucible.backends.losses.registry import get
 from crucible.errors import SpecError
 
@@ -34,8 +35,8 @@ class Composite:
 
     @property
     def requires(self) -> tuple[str, ...]:
-        """Names that every datum's `loss_inputs` must hold: those of all parts."""
-        needed = (loss.requires for loss, _ in self._parts.values() if isinstance(loss, NamedLoss))
+        """Names that every datum's `loss_inputs` must hold, or the session computes: those of all parts."""
+        needed = (requirements(loss) for loss, _ in self._parts.values())
         return tuple(dict.fromkeys(name for names in needed for name in names))
 
     def components(self, logprobs: torch.Tensor, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -56,26 +57,36 @@ class Composite:
         return self.combined(self.components(logprobs, inputs))
 
 
-def composite(names: Sequence[str], weights: Sequence[float]) -> Composite:
+def composite(names: Sequence[str | NamedLoss], weights: Sequence[float]) -> Composite:
     """Return the loss `sum of weights[i] * loss names[i]`.
 
     A session reports each part before its weight as the metric `loss/<name>:sum`.
 
     Args:
-        names: Names of the registry, each once, at least one.
+        names: Names of the registry, each once, at least one; for other settings than a loss was registered with, the
+            loss itself: `get("ppo").configured({"clip_high_threshold": 1.3})`.
         weights: A finite factor for each, negative ones included.
 
     Raises:
-        SpecError: Both are not equally long, a name is there twice or none is, or a weight is not finite.
+        SpecError: Both are not equally long, a name is there twice or none is, a part is a plain function, or a weight
+            is not finite.
         BackendError: A name is unknown.
     """
     if len(names) != len(weights):
         raise SpecError(
             f"losses and weights must have the same length, got {len(names)} and {len(weights)}", code="loss"
         )
-    if not names or len(set(names)) != len(names):
-        raise SpecError(f"a composite needs each loss once and at least one, got {', '.join(names) or 'none'}")
-    for name, weight in zip(names, weights, strict=True):
+    for each in cast("Sequence[object]", names):
+        if not isinstance(each, (str, NamedLoss)):
+            message = (
+                f"a part is a name of the registry or what get(name) returned, got {each!r:.80}; register it first"
+            )
+            raise SpecError(message, path="names", code="loss")
+    called = [each.name if isinstance(each, NamedLoss) else each for each in names]
+    if not called or len(set(called)) != len(called):
+        raise SpecError(f"a composite needs each loss once and at least one, got {', '.join(called) or 'none'}")
+    for name, weight in zip(called, weights, strict=True):
         if not isfinite(weight):
             raise SpecError(f"the weight of {name!r} must be finite, got {weight}", path="weights", code="loss")
-    return Composite({name: (get(name), float(weight)) for name, weight in zip(names, weights, strict=True)})
+    losses = [each if isinstance(each, NamedLoss) else get(each) for each in names]
+    return Composite({loss.name: (loss, float(weight)) for loss, weight in zip(losses, weights, strict=True)})

@@ -83,7 +83,7 @@ def _numbers(metrics: Any) -> dict[str, float]:
     for name, value in cast("Mapping[Any, Any]", metrics).items():
         try:
             numbers[str(name)] = float(value.detach() if isinstance(value, torch.Tensor) else value)
-        except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor of several numbers
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # RuntimeError: a tensor of several
             raise TrainError(
                 f"the metric {name!r} of a custom loss must be a number, got {type(value).__name__}"
             ) from error

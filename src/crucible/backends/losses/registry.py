@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import torch
 
-from crucible.backends.losses import targets
+from crucible.backends.loss_terms import POLICY_INPUTS, POLICY_SETTINGS
+from crucible.backends.losses import policy, targets
 from crucible.backends.losses.loss import Loss, NamedLoss
 from crucible.errors import BackendError, SpecError
 from crucible.ir import did_you_mean
@@ -30,7 +31,7 @@ def register(
     Args:
         name: What requests call it, not empty.
         fn: `(logprobs, inputs) -> loss`, as `Loss` says, or what `composite` returned.
-        requires: Names that every datum's `loss_inputs` must hold.
+        requires: Names that every datum's `loss_inputs` must hold; `entropy` is what the session computes.
         config: Settings with their defaults, given to `fn` by keyword; a request changes them by `loss_config`.
 
     Raises:
@@ -79,9 +80,12 @@ def resolve(loss: str | Loss, config: Mapping[str, float] | None = None) -> Loss
         config: The request's `loss_config`.
 
     Raises:
-        BackendError: The name or a setting is unknown, or settings came for a function, which has none.
+        BackendError: The name or a setting is unknown, settings came for a function, which has none, or what came is
+            neither a name nor a function.
     """
     found: Loss = get(loss) if isinstance(loss, str) else loss
+    if not callable(found):
+        raise BackendError(f"a loss is a name or a function of (logprobs, inputs), got {type(found).__name__}")
     if not config:
         return found
     if not isinstance(found, NamedLoss):
@@ -96,3 +100,8 @@ register("mse", targets.mse)
 register("mae", targets.mae)
 register("bce", targets.bce)
 register("kl_divergence", targets.kl_divergence, ["reference_logprobs"])
+register("entropy", targets.entropy, ["entropy"])
+register("importance_sampling", policy.importance_sampling, POLICY_INPUTS)
+register("ppo", policy.ppo, POLICY_INPUTS, config=POLICY_SETTINGS["ppo"])
+register("cispo", policy.cispo, POLICY_INPUTS, config=POLICY_SETTINGS["cispo"])
+register("dro", policy.dro, POLICY_INPUTS, config=POLICY_SETTINGS["dro"])

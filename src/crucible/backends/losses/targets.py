@@ -13,7 +13,7 @@ import torch
 
 from crucible.errors import DataError
 
-__all__ = ["bce", "cross_entropy", "kl_divergence", "mae", "mse"]
+__all__ = ["bce", "cross_entropy", "entropy", "kl_divergence", "mae", "mse"]
 
 Inputs = Mapping[str, torch.Tensor]
 
@@ -106,6 +106,20 @@ def kl_divergence(logprobs: torch.Tensor, inputs: Inputs) -> torch.Tensor:
     near = difference.clamp(max=_FURTHEST)
     grown = torch.expm1(near) + near.exp().detach() * (difference - near)
     return (inputs["weights"] * (grown - difference)).sum()
+
+
+def entropy(logprobs: torch.Tensor, inputs: Inputs) -> torch.Tensor:
+    """Return sum(weights * H), H = -sum over the vocabulary of p log p: how undecided the model is, in nats.
+
+    H is 0 where one token has all the probability and log V where all V are as likely. In a composite, a weight below 0
+    rewards it. Only the session can compute it, so a service that sends log-probabilities of targets has no such loss.
+
+    Args:
+        logprobs: (M,) natural-log probabilities of the targets; not looked at.
+        inputs: `weights` (M,); `entropy` (M,) of the whole distribution at each position, from the session.
+    """
+    del logprobs
+    return (inputs["weights"] * inputs["entropy"]).sum()
 
 
 def _wanted(logprobs: torch.Tensor, inputs: Inputs) -> torch.Tensor:

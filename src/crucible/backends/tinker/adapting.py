@@ -46,6 +46,9 @@ def adapter_problems(config: LoraConfig) -> list[Problem]:
         found.append(("weight_decay", "is coupled in adam, which Tinker does not offer; use adamw, or 0"))
     if config.device != "cpu":
         found.append(("device", f"{config.device} is this machine's; a Tinker service chooses its own, leave it out"))
+    if config.gradient_hooks:
+        message = "look at gradients, which a Tinker service keeps to itself; leave them out, or use the backend local"
+        found.append(("gradient_hooks", message))
     if getattr(config, "mixed_precision", None) not in (None, False, "no", "none"):
         found.append(("mixed_precision", "is the Tinker service's own affair; leave it out"))
     return found

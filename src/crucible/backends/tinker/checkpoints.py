@@ -108,12 +108,12 @@ class TinkerCheckpoints:
 
         Args:
             path: `tinker://…`. With SDK 0.38 one of kind `training` or `external`: the service hands out no others.
-            local_path: The folder; what is there is replaced.
+            local_path: The folder; a checkpoint that is there is replaced, anything else refused.
 
         Raises:
             BackendError: There is no such checkpoint, or it could not be downloaded.
             BadResponse: It is torn, hostile, larger than `max_download_bytes`, or no adapter.
-            StoreError: The disk is full or read-only.
+            StoreError: The disk is full or read-only, or `local_path` holds something else.
         """
         check_path(path)
         call = self._connection.call

@@ -79,7 +79,9 @@ def _once(httpx: object, url: str, name: str, limit_bytes: int, end: float) -> b
             if len(content) > limit_bytes:
                 raise _too_large(name, limit_bytes)
             if time.monotonic() > end:
-                raise BackendTimeout(f"{name} is still being downloaded when time is up", backend=BACKEND)
+                raise BackendTimeout(
+                    f"{name} is still being downloaded when time is up; raise the option timeout", backend=BACKEND
+                )
         return bytes(content)
 
 
@@ -97,4 +99,8 @@ def _check(response: httpx.Response, name: str, limit_bytes: int) -> None:
 
 
 def _too_large(name: str, limit_bytes: int) -> BadResponse:
-    return BadResponse(f"{name} is larger than the limit of {limit_bytes} bytes; nothing was kept", backend=BACKEND)
+    return BadResponse(
+        f"{name} is larger than the limit of {limit_bytes} bytes; nothing was kept; raise the option "
+        "max_download_bytes if it is to be trusted",
+        backend=BACKEND,
+    )

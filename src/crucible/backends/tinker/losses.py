@@ -9,12 +9,14 @@ backpropagates a cross-entropy with weights of minus that derivative: one forwar
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import torch
 
 from crucible.backends.losses import CustomLoss, Loss, evaluate, gradient_of
+from crucible.backends.losses.rows import Positions, row_inputs
 from crucible.backends.records import ForwardBackwardOutput
 from crucible.backends.tinker.conversion import token_metrics
 from crucible.text import Datum
@@ -58,40 +60,31 @@ def as_custom(loss: Loss) -> CustomLoss:
     """
 
     def custom(data: Sequence[Datum], logprobs: list[torch.Tensor]) -> tuple[torch.Tensor, Mapping[str, float]]:
-        flat, inputs = _flat(data, logprobs, lambda weight: weight != 0)
-        value, components = evaluate(loss, flat, inputs)
+        read = [[place for place, weight in enumerate(datum.weights) if weight != 0] for datum in data]
+        value, components = evaluate(loss, _flat(logprobs, read), row_inputs(data, read))
         return value, {f"loss/{name}:sum": float(part.detach()) for name, part in components.items()}
 
     return custom
 
 
 @torch.no_grad()
-def forward_output(loss: Loss, data: Sequence[Datum], logprobs: list[list[float | None]]) -> ForwardBackwardOutput:
+def forward_output(loss: Loss, data: Sequence[Datum], output: ForwardBackwardOutput) -> ForwardBackwardOutput:
     """Return the answer to a `forward` with a loss that the service does not know.
 
     Args:
         loss: The loss.
         data: The N data of the request.
-        logprobs: N lists of the service's log-probabilities.
+        output: The service's answer to one with `cross_entropy`, whose log-probabilities are read.
     """
-    flat, inputs = _flat(data, [torch.tensor(values) for values in logprobs], lambda _: True)
-    value, components = evaluate(loss, flat, inputs)
+    soft = output.soft_logprobs or [[]] * len(data)
+    logprobs = [torch.tensor(rows or values) for values, rows in zip(output.logprobs, soft, strict=True)]
+    read = [range(len(datum)) for datum in data]
+    value, components = evaluate(loss, _flat(logprobs, read), row_inputs(data, read))
     metrics = {"loss:sum": float(value), **token_metrics(data)}
     metrics |= {f"loss/{name}:sum": float(part) for name, part in components.items()}
-    return ForwardBackwardOutput(loss=float(value), logprobs=logprobs, metrics=metrics)
+    return msgspec.structs.replace(output, loss=float(value), metrics=metrics)
 
 
-def _flat(
-    data: Sequence[Datum], logprobs: Sequence[torch.Tensor], keeps: Callable[[float], bool]
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Return the log-probabilities (M,) and inputs (M,) of the positions that a loss reads, datum after datum."""
-    kept = [[place for place, weight in enumerate(datum.weights) if keeps(weight)] for datum in data]
-    flat = torch.cat([values[places] for values, places in zip(logprobs, kept, strict=True)])  # (M,)
-    names = set(data[0].loss_inputs).intersection(*(datum.loss_inputs for datum in data))
-    columns = {"weights": [datum.weights for datum in data]}
-    columns |= {name: [datum.loss_inputs[name] for datum in data] for name in sorted(names)}
-    inputs = {
-        name: torch.tensor([values[place] for values, places in zip(rows, kept, strict=True) for place in places])
-        for name, rows in columns.items()
-    }
-    return flat, inputs
+def _flat(logprobs: Sequence[torch.Tensor], read: Positions) -> torch.Tensor:
+    """Return the log-probabilities (M,) of the positions that a loss reads, as `losses.rows` orders them."""
+    return torch.cat([values[list(places)].flatten() for values, places in zip(logprobs, read, strict=True)])

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 from crucible.backends.batch_checks import check_batch, check_trained
+from crucible.backends.loss_terms import policy_settings
 from crucible.backends.prompts import check_window, prompt_tokens
 from crucible.backends.records import ForwardBackwardOutput
 from crucible.backends.session_events import SessionEvents
 from crucible.backends.tinker.connection import Connection
-from crucible.backends.tinker.conversion import SERVICE_LOSSES, output_of, sdk_data
+from crucible.backends.tinker.conversion import fits_service, output_of, sdk_data
 from crucible.backends.tinker.pipeline import Request
 from crucible.backends.tinker.remote_adapter import RemoteAdapter
 from crucible.text import Datum, ModelInput, Tokenizer
@@ -58,12 +61,16 @@ class Passes:
         self, data: tuple[Datum, ...], loss: str | Loss, loss_config: Mapping[str, float] | None
     ) -> Request[ForwardBackwardOutput]:
         """Return the request for a pass without a gradient."""
-        on_service = isinstance(loss, str) and loss in SERVICE_LOSSES
+        on_service = isinstance(loss, str) and fits_service(data, loss)
         name = str(loss) if on_service else "cross_entropy"
 
         def send() -> Any:
             self._check(data, trains=False)
-            settings = dict(loss_config or {}) if on_service else None
+            if on_service:
+                settings = policy_settings(name, loss_config or {}) or None
+            else:
+                settings = None
+                _check_loss(data, loss, loss_config)
             return self._adapter.client.forward(sdk_data(data, name), name, settings)
 
         def receive(sent: Any) -> ForwardBackwardOutput:
@@ -74,7 +81,7 @@ class Passes:
             from crucible.backends.losses import resolve
             from crucible.backends.tinker.losses import forward_output
 
-            return forward_output(resolve(loss, loss_config), data, output.logprobs)
+            return forward_output(resolve(loss, loss_config), data, output)
 
         return Request("forward", send, receive, status="evaluating")
 
@@ -82,13 +89,13 @@ class Passes:
         self, data: tuple[Datum, ...], loss: str | Loss, loss_config: Mapping[str, float] | None
     ) -> Request[ForwardBackwardOutput]:
         """Return the request for a pass that adds to the gradient."""
-        if not (isinstance(loss, str) and loss in SERVICE_LOSSES):
+        if not (isinstance(loss, str) and fits_service(data, loss)):
             return self._named(data, loss, loss_config)
         name = loss
 
         def send() -> Any:
             self._check(data, trains=True)
-            settings = dict(loss_config or {}) or None
+            settings = policy_settings(name, loss_config or {}) or None
             future = self._adapter.client.forward_backward(sdk_data(data, name), name, settings)
             self._adapter.has_gradient = True
             return future
@@ -144,12 +151,7 @@ class Passes:
             return as_custom(resolve(loss, loss_config))(items, logprobs)
 
         def check() -> None:
-            from crucible.backends.losses import resolve
-
-            found: Any = resolve(loss, loss_config)  # before anything is sent
-            if hasattr(found, "check_inputs"):
-                for datum in data:
-                    found.check_inputs({"weights", *datum.loss_inputs})
+            _check_loss(data, loss, loss_config)
 
         return self._custom("forward_backward", data, custom, loss, trains=True, check=check)
 
@@ -174,7 +176,7 @@ class Passes:
                 output = output_of(data, answer, trained=trains, loss="cross_entropy")
                 metrics = {name: value for name, value in output.metrics.items() if name != "surrogate_loss:sum"}
                 metrics |= {**local.metrics, "loss:sum": local.value}
-                return ForwardBackwardOutput(loss=local.value, logprobs=output.logprobs, metrics=metrics)
+                return msgspec.structs.replace(output, loss=local.value, metrics=metrics)
 
             return self._events.forward_backward(len(data), loss, wait)
 
@@ -184,6 +186,15 @@ class Passes:
         check_batch(data, window=self._window, vocabulary=self._tokenizer.vocab_size)
         if trains:
             check_trained(data)
+
+
+def _check_loss(data: tuple[Datum, ...], loss: str | Loss, loss_config: Mapping[str, float] | None) -> None:
+    """Refuse a loss that cannot be computed here, before anything is sent."""
+    from crucible.backends.losses import check_inputs, resolve
+
+    found = resolve(loss, loss_config)
+    for datum in data:
+        check_inputs(found, {"weights", *datum.input_names})
 
 
 def _or_its_own(local: Any, call: Callable[[], T]) -> T:

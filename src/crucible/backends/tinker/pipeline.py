@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from crucible.backends.future import RequestQueue, SessionFuture
+from crucible.backends.future import RequestQueue, SessionFuture, asks_itself, is_inside, within
 from crucible.backends.records import SessionStatus
 from crucible.backends.tinker.connection import Connection
 from crucible.backends.tinker.settings import BACKEND
@@ -73,8 +73,10 @@ class Pipeline:
         """Queue a request and return the future of its answer.
 
         Raises:
-            BackendError: The session is closed.
+            BackendError: The session is closed, or a loss of it asks for this.
         """
+        if self._is_asked_by_itself:
+            raise asks_itself(request.name, BACKEND)
 
         def guarded() -> Any:
             if request.waits and before is not None:
@@ -100,12 +102,27 @@ class Pipeline:
             self._last = answer = self._answers.submit(request.name, answered, status=request.status)
         return answer
 
+    @contextlib.contextmanager
+    def own_code(self) -> Generator[None]:
+        """Mark the contexts copied in a block, in which losses run later, as part of a request of this session."""
+        with within(self._answers):
+            yield
+
+    @property
+    def _is_asked_by_itself(self) -> bool:
+        return is_inside(self._answers) or is_inside(self._sending)
+
     def close(self) -> bool:
         """Wait for the answers to what was submitted; closing twice is fine.
 
         Returns:
             Whether it was open until now.
+
+        Raises:
+            BackendError: A loss closes its own session.
         """
+        if self._is_asked_by_itself:
+            raise asks_itself("close", BACKEND)
         with self._lock:
             self._closed = True
         was_open = self._answers.close()

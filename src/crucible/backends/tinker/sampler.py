@@ -4,26 +4,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
-from crucible.backends.prompts import answer_room, check_window, cut_to_fit, prompt_tokens
+from crucible.backends.prompt_sampler import PromptSampler
 from crucible.backends.records import Sample, SamplingParams
 from crucible.backends.tinker.bridge import TelemetryBridge
 from crucible.backends.tinker.connection import Connection, require_sdk
-from crucible.backends.tinker.prompts import prompt_seeds
+from crucible.backends.tinker.prompts import aligned, prompt_seeds, top_rows
 from crucible.backends.tinker.settings import BACKEND, TinkerSettings
-from crucible.errors import BackendError, BadResponse, DataError
-from crucible.text import ModelInput, Tokenizer
+from crucible.errors import BackendError, BadResponse
+from crucible.events import Span
+from crucible.text import Tokenizer
 
 __all__ = ["TinkerSampler", "sdk_retry_config"]
 
 
-class TinkerSampler:
+class TinkerSampler(PromptSampler[Any]):
     """A model on a service; its weights never change, whatever training does meanwhile.
+
+    All prompts of a call are under way at once, each as one request. Stop strings and stop tokens in one call are
+    refused: the service takes one kind of them.
 
     Args:
         connection: The service.
@@ -34,22 +38,10 @@ class TinkerSampler:
     """
 
     def __init__(self, connection: Connection, client: Any, *, model: str, tokenizer: Tokenizer, window: int) -> None:
+        super().__init__(model=model, tokenizer=tokenizer, window=window)
         self._connection = connection
         self._client = client
-        self._model = model
-        self._tokenizer = tokenizer
-        self._window = window
         self._bridge = TelemetryBridge(connection)
-
-    @property
-    def model(self) -> str:
-        """Name of the model."""
-        return self._model
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The model's tokenizer."""
-        return self._tokenizer
 
     @property
     def device(self) -> str:
@@ -61,98 +53,51 @@ class TinkerSampler:
         """None: the service does not say."""
         return None
 
-    @property
-    def window(self) -> int:
-        """Most tokens of prompt and answer together."""
-        return self._window
+    def _span(self) -> AbstractContextManager[Span]:
+        return self._bridge.sampling(self.model)
 
-    def sample(self, prompts: Sequence[str | ModelInput], params: SamplingParams | None = None) -> list[Sample]:
-        """Return one answer a prompt, in the order of the prompts; all are under way at once.
-
-        A prompt that leaves no room for `max_tokens` in the window loses its beginning and is marked.
-
-        Args:
-            prompts: Text, or tokens.
-            params: How to draw; None is greedy with 64 tokens, or half the window where that is less.
-
-        Raises:
-            DataError: A prompt is empty or holds a token outside of the vocabulary, `max_tokens` leaves no room, or
-                there are not as many `seeds` as prompts.
-            BackendError: The service refused or failed, or there are stop strings and stop tokens, which it takes one
-                kind of.
-        """
-        return [answers[0] for answers in self.sample_groups(prompts, params, num_samples=1)]
-
-    def sample_groups(
-        self, prompts: Sequence[str | ModelInput], params: SamplingParams | None = None, *, num_samples: int
-    ) -> list[list[Sample]]:
-        """Return `num_samples` answers a prompt, in the order of the prompts; each prompt is one request.
-
-        Args:
-            prompts: As for `sample`.
-            params: As for `sample`.
-            num_samples: Answers a prompt, at least 1.
-
-        Raises:
-            DataError: As for `sample`, or `num_samples` is below 1.
-            BackendError: The service refused or failed, or there are stop strings and stop tokens, which it takes one
-                kind of.
-        """
-        params = params or SamplingParams(max_tokens=max(1, min(64, self._window // 2)))
-        if num_samples < 1:
-            raise DataError(f"num_samples must be at least 1, got {num_samples}")
-        with self._bridge.sampling(self._model) as span:
-            room = answer_room(params, self._window)
-            whole = [prompt_tokens(self._tokenizer, number, prompt) for number, prompt in enumerate(prompts)]
-            kept = [cut_to_fit(self._tokenizer, tokens, room) for tokens in whole]
-            answers = self._ask(kept, params, num_samples)
-            found = [
-                [self._record(one, params, len(fitted), truncated=len(fitted) < len(all_)) for one in sequences]
-                for sequences, fitted, all_ in zip(answers, kept, whole, strict=True)
-            ]
-            span.measure(
-                prompts=len(found),
-                prompt_tokens=sum(map(len, kept)),
-                completion_tokens=sum(len(one.tokens) for each in found for one in each),
-            )
-        return found
-
-    async def asample(self, prompts: Sequence[str | ModelInput], params: SamplingParams | None = None) -> list[Sample]:
-        """`sample` on a thread, so that the event loop goes on."""
-        return await asyncio.to_thread(self.sample, prompts, params)
-
-    async def asample_groups(
-        self, prompts: Sequence[str | ModelInput], params: SamplingParams | None = None, *, num_samples: int
-    ) -> list[list[Sample]]:
-        """`sample_groups` on a thread, so that the event loop goes on."""
-        return await asyncio.to_thread(self.sample_groups, prompts, params, num_samples=num_samples)
-
-    def logprobs(self, prompts: Sequence[str | ModelInput]) -> list[list[float | None]]:
-        """Return each prompt's token log-probabilities given the tokens before; the first token has None.
-
-        Raises:
-            DataError: A prompt is empty or longer than the window.
-            BackendError: The service refused or failed.
-        """
-        tokens_N_T = [prompt_tokens(self._tokenizer, number, each) for number, each in enumerate(prompts)]  # noqa: N806
-        check_window(tokens_N_T, self._window)
+    def _token_logprobs(self, tokens_N_T: list[list[int]]) -> list[list[float | None]]:  # noqa: N803
         sdk = require_sdk()
 
         def send(tokens: list[int]) -> Any:
             return self._client.compute_logprobs(sdk.ModelInput.from_ints(tokens))
 
-        found: list[list[float | None]] = []
-        with self._connection.border("logprobs"):
-            pending = [None if len(tokens) == 1 else send(tokens) for tokens in tokens_N_T]
-            for tokens, each in zip(tokens_N_T, pending, strict=True):
-                values = [None] if each is None else self._settled("logprobs", each, functools.partial(send, tokens))
-                found.append(_aligned(values, len(tokens)))
-        return found
+        answers = self._scored("logprobs", tokens_N_T, send)
+        pairs = zip(tokens_N_T, answers, strict=True)
+        return [aligned([None] if answer is None else answer, len(tokens)) for tokens, answer in pairs]
 
-    def _ask(self, prompts_N_T: list[list[int]], params: SamplingParams, count: int) -> list[list[Any]]:  # noqa: N803
+    def _likeliest(self, tokens_N_T: list[list[int]], k: int) -> list[list[list[tuple[int, float]]]]:  # noqa: N803
+        sdk = require_sdk()
+
+        def send(tokens: list[int]) -> Any:
+            return self._client.sample(
+                prompt=sdk.ModelInput.from_ints(tokens),
+                num_samples=1,
+                sampling_params=sdk.SamplingParams(max_tokens=1, temperature=0.0),
+                include_prompt_logprobs=True,
+                topk_prompt_logprobs=k,
+            )
+
+        answers = self._scored("top_logprobs", tokens_N_T, send)
+        pairs = zip(tokens_N_T, answers, strict=True)
+        return [
+            [[]] if answer is None else top_rows(answer.topk_prompt_logprobs, len(tokens), k)
+            for tokens, answer in pairs
+        ]
+
+    def _scored(self, request: str, tokens_N_T: list[list[int]], send: Callable[[list[int]], Any]) -> list[Any]:  # noqa: N803
+        """Return the answers to one request a prompt; None for one of a single token, of which nothing is asked."""
+        with self._connection.border(request):
+            pending = [None if len(tokens) == 1 else send(tokens) for tokens in tokens_N_T]
+            return [
+                None if each is None else self._settled(request, each, functools.partial(send, tokens))
+                for tokens, each in zip(tokens_N_T, pending, strict=True)
+            ]
+
+    def _draw(self, prompts_N_T: list[list[int]], params: SamplingParams, copies: int) -> list[list[Any]]:  # noqa: N803
         seeds = prompt_seeds(len(prompts_N_T), params)
         sends = [
-            functools.partial(self._send, tokens, params, count, seed)
+            functools.partial(self._send, tokens, params, copies, seed)
             for tokens, seed in zip(prompts_N_T, seeds, strict=True)
         ]
         answers: list[list[Any]] = []
@@ -160,8 +105,8 @@ class TinkerSampler:
             pending = [send() for send in sends]
             for first, send in zip(pending, sends, strict=True):
                 sequences = list(self._settled("sample", first, send).sequences)
-                if len(sequences) != count:
-                    raise BadResponse(f"{count} samples were asked for and {len(sequences)} came", backend=BACKEND)
+                if len(sequences) != copies:
+                    raise BadResponse(f"{copies} samples were asked for and {len(sequences)} came", backend=BACKEND)
                 answers.append(sequences)
         return answers
 
@@ -196,10 +141,10 @@ class TinkerSampler:
             return [*params.stop_tokens, *([] if params.ignore_eos else [self._tokenizer.eos_id])]
         return [] if params.ignore_eos else None
 
-    def _record(self, sequence: Any, params: SamplingParams, prompt_length: int, *, truncated: bool) -> Sample:
+    def _sample(self, drawn: Any, params: SamplingParams, prompt_tokens: int, *, truncated: bool) -> Sample:
         """Return our record of an answer; one that goes on behind an end token, as stop strings may make it, is cut."""
-        tokens = [int(token) for token in sequence.tokens]
-        logprobs = sequence.logprobs
+        tokens = [int(token) for token in drawn.tokens]
+        logprobs = drawn.logprobs
         if min(tokens, default=0) < 0:  # above the tokenizer's vocabulary a model may have rows that only fill up
             raise BadResponse(f"a sample holds the token {min(tokens)}", backend=BACKEND)
         if logprobs is not None and len(logprobs) != len(tokens):
@@ -212,9 +157,9 @@ class TinkerSampler:
         return Sample(
             text=text[: min(cuts)] if cuts else text,
             tokens=tuple(tokens[:length]),
-            stop_reason="stop" if ended else sequence.stop_reason,
+            stop_reason="stop" if ended else drawn.stop_reason,
             logprobs=None if logprobs is None else tuple(float(value) for value in logprobs[:length]),
-            prompt_tokens=prompt_length,
+            prompt_tokens=prompt_tokens,
             truncated_prompt=truncated,
         )
 
@@ -223,13 +168,3 @@ def sdk_retry_config(settings: TinkerSettings) -> Any:
     """Return the SDK's `RetryConfig` that leaves retrying to us."""
     handler = importlib.import_module("tinker.lib.retry_handler")
     return handler.RetryConfig(enable_retry_logic=False, progress_timeout=settings.timeout_s + 3600)  # ours ends first
-
-
-def _aligned(values: Sequence[float | None], count: int) -> list[float | None]:
-    """Return one value a token; SkyRL leaves the first token's None out."""
-    found = list(values)
-    if len(found) == count - 1:
-        found = [None, *found]
-    if len(found) != count:
-        raise BadResponse(f"a prompt of {count} tokens got {len(found)} logprobs", backend=BACKEND)
-    return [None, *found[1:]]

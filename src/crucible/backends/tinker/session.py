@@ -107,14 +107,18 @@ class TinkerSession:
 
         The future raises `DataError` for data that cannot be used and `BackendError` for an unknown loss.
         """
-        return self._pipeline.submit(self._passes.forward_backward(tuple(data), loss, loss_config))
+        with self._pipeline.own_code():
+            request = self._passes.forward_backward(tuple(data), loss, loss_config)
+        return self._pipeline.submit(request)
 
     def forward_backward_custom(self, data: Sequence[Datum], fn: CustomLoss) -> SessionFuture[ForwardBackwardOutput]:
         """Add the gradient of `fn(data, logprobs) -> (loss, metrics)`, which is called once, on another thread.
 
         The future raises what `fn` raises, `TrainError` where it returns no loss, and as `forward_backward`.
         """
-        return self._pipeline.submit(self._passes.custom(tuple(data), fn))
+        with self._pipeline.own_code():
+            request = self._passes.custom(tuple(data), fn)
+        return self._pipeline.submit(request)
 
     def forward(
         self,

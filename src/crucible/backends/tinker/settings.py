@@ -58,6 +58,9 @@ class TinkerSettings:
         for name, value in numbers.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"{name} must be a number, got {value!r}")  # noqa: TRY004  one kind for every option
+        for name in ("max_retries", "max_download_bytes"):
+            if not isinstance(numbers[name], int):
+                raise ValueError(f"{name} must be a whole number, got {numbers[name]!r}")  # noqa: TRY004  as above
         if self.base_url is not None:
             _check_address(self.base_url)
         if not 0 < self.timeout_s < float("inf"):

@@ -39,8 +39,8 @@ def model_folder(name: str) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         return folder
-    hub: Any = require("huggingface_hub", extra="train", feature=f"the tokenizer of {name}")
-    errors: Any = require("huggingface_hub.errors", extra="train")
+    hub: Any = require("huggingface_hub", extra="tinker", feature=f"the tokenizer of {name}")
+    errors: Any = require("huggingface_hub.errors", extra="tinker")
     try:
         return Path(hub.snapshot_download(name, allow_patterns=_TOKENIZER_FILES, local_files_only=True))
     except errors.HFValidationError as error:
@@ -83,16 +83,27 @@ def find_window(base_model: str, capabilities: Any, tokenizer_name: str) -> int:
             return length
     config = model_folder(tokenizer_name) / "config.json"
     if config.is_file():
-        values = cast("dict[str, Any]", json.loads(config.read_text(encoding="utf-8")))
-        text = cast("dict[str, Any]", values.get("text_config") or values)
-        window = text.get("max_position_embeddings")
-        if isinstance(window, int):
+        window = _window_in(config)
+        if window is not None:
             return window
     raise BackendError(
         f"neither the service nor config.json says how many tokens {base_model} takes; give the backend the option "
         "window",
         backend=BACKEND,
     )
+
+
+def _window_in(config: Path) -> int | None:
+    """Return the window that a `config.json` names, None where it is damaged or names none."""
+    try:
+        found: object = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    values = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    inner = values.get("text_config")
+    text = cast("dict[str, Any]", inner) if isinstance(inner, dict) else values
+    window = text.get("max_position_embeddings")
+    return window if isinstance(window, int) and window > 0 else None
 
 
 def _no_tokenizer(name: str, reason: str) -> BackendError:

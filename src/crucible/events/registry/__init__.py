@@ -6,6 +6,7 @@ A name that Crucible emits is in here; a test holds both to each other. `causal_
 
 from crucible.events.registry import checkpoints as _checkpoints
 from crucible.events.registry import learning as _learning
+from crucible.events.registry import models as _models
 from crucible.events.registry import requests as _requests
 from crucible.events.registry import running as _running
 from crucible.events.registry import sessions as _sessions
@@ -63,4 +64,6 @@ __all__ = [
     "xai_events",
 ]
 
-register(*_running.EVENTS, *_learning.EVENTS, *_checkpoints.EVENTS, *_requests.EVENTS, *_sessions.EVENTS)
+register(
+    *_running.EVENTS, *_learning.EVENTS, *_checkpoints.EVENTS, *_models.EVENTS, *_requests.EVENTS, *_sessions.EVENTS
+)

@@ -10,7 +10,8 @@ __all__ = ["EVENTS"]
 _MODEL = {"model": "name of the adapter in training"}
 _BASE = {"base_model": "name of the base model", "total_steps": "steps that pre-training takes"}
 _PATH = {**_MODEL, "path": "where it lies"}
-_STEPS = {**_MODEL, "total_steps": "optimiser steps that the training takes"}
+_LOSS = {"loss_function": "name of the loss, if it is one of the registry; of cross_entropy a perplexity is computed"}
+_STEPS = {**_MODEL, **_LOSS, "total_steps": "optimiser steps that the training takes"}
 _SPEED = {"tokens_per_second": "1/s", "memory_bytes": "B"}
 """Input tokens a second of the optimiser steps (or the validation) alone; the most memory so far, null if unknown."""
 _EVALUATION = {
@@ -28,6 +29,7 @@ EVENTS: tuple[EventInfo, ...] = (
         measures={"initial_loss": "nat", "final_loss": "nat", "steps": "1", "tokens": "1", **_SPEED},
         metadata={
             **_STEPS,
+            "objective": "what it is trained for: supervised, preference and so on",
             "base_model": "what is adapted",
             "rank": "rank of the adapter",
             "items": "items trained on",
@@ -73,7 +75,15 @@ EVENTS: tuple[EventInfo, ...] = (
         "Validation loss measured.",
         "train",
         {"step": "1", "loss": "nat", "duration_ns": "ns", **_SPEED},
-        metadata={**_MODEL, "items": "items held out", "metrics": "everything that was measured, by name"},
+        metadata={**_MODEL, **_LOSS, "items": "items held out", "metrics": "everything that was measured, by name"},
+    ),
+    *span_events(
+        "crucible_train.rollout",
+        "training",
+        ("Rollouts of a batch of groups started.", "Rollouts came to an end.", "Rollouts failed."),
+        "train",
+        measures={"groups": "1", "trajectories": "1", "failed": "1", "completion_tokens": "1"},
+        metadata={"sampler": "name of the model that acts"},
     ),
     EventInfo(
         "crucible_train.checkpoint.saved",
@@ -90,6 +100,18 @@ EVENTS: tuple[EventInfo, ...] = (
         "train",
         {"step": "1"},
         metadata=_PATH,
+    ),
+    *span_events(
+        "crucible_train.teaching",
+        "training",
+        ("A teacher is asked what it would say.", "A teacher said what it would say.", "Asking a teacher failed."),
+        "train",
+        measures={"positions": "1", "kept_examples": "1"},
+        metadata={
+            "teacher": "name of the teacher",
+            "examples": "examples that it is asked about",
+            "top_k": "likeliest tokens asked of a position",
+        },
     ),
     *span_events(
         "crucible_train.base_build",

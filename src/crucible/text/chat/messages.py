@@ -247,7 +247,7 @@ def _read_part(part: Any, where: str) -> Part:
             url = given.get("url") or given.get("image") or given.get("image_url")
             inner = cast("Mapping[str, Any]", url).get("url") if isinstance(url, Mapping) else url
             return ImagePart(inner if isinstance(inner, str) else "")
-        raise DataError(f"{where} is a part of type {kind!r}; text parts (and images, where a renderer takes them) are")
+        raise DataError(f"{where} is a part of type {kind!r}; a part is of type text: leave it out, or say it in words")
     raise DataError(f"{where} is {type(part).__name__}; a part is a mapping with type and text")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from functools import partial
@@ -105,7 +106,26 @@ def get_renderer(name: str, tokenizer: Tokenizer, **options: Any) -> Renderer:
     """
     found = lookup_renderer(name)
     factory = _FACTORIES[found]
+    known = _options_of(factory)
+    if known is not None:
+        for option in options:
+            if option not in known:
+                listed = ", ".join(known) or "none"
+                raise DataError(
+                    f"renderer {found} has no option {option!r}{did_you_mean(option, known)}; it has: {listed}"
+                )
     try:
         return factory(tokenizer, **options)
     except TypeError as error:
         raise DataError(f"renderer {found}: {error}") from error
+
+
+def _options_of(factory: RendererFactory) -> list[str] | None:
+    """Return the options that a factory takes beside the tokenizer; None where it does not say."""
+    try:
+        _, *parameters = inspect.signature(factory).parameters.values()  # the tokenizer comes first
+    except (TypeError, ValueError):
+        return None
+    if any(each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL) for each in parameters):
+        return None
+    return [each.name for each in parameters if each.kind is not each.POSITIONAL_ONLY and each.name != "name"]

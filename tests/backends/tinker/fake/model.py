@@ -69,13 +69,14 @@ class FakeModel:
     def compute(self, request: TrainingRequest) -> bytes:
         """Carry out a forward or a forward_backward."""
         loss: Any = request.loss if request.loss == "cross_entropy" else _LOSSES[request.loss](request.config)
-        logprobs = self.adapter.forward(request.data, "cross_entropy", None).logprobs
+        seen = self.adapter.forward(request.data, "cross_entropy", None)
+        soft = seen.soft_logprobs or [[]] * len(request.data)
         counted = [datum for datum in request.data if any(datum.weights)]
         if request.forward_only:
             total = self.adapter.forward(request.data, loss, None).loss
         else:
             total = self.adapter.forward_backward(counted, loss, None).loss if counted else 0.0
-        numbers = [[float("nan") if value is None else value for value in values] for values in logprobs]
+        numbers = [rows or values for values, rows in zip(seen.logprobs, soft, strict=True)]
         return encode_output(numbers, {"loss:sum": total})
 
     def step(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -88,24 +89,46 @@ class FakeModel:
         self._worker.shutdown(wait=True, cancel_futures=True)
 
 
+def _ratio(logprobs: torch.Tensor, inputs: Any) -> torch.Tensor:
+    return (logprobs - inputs["logprobs"]).exp()
+
+
 def _importance_sampling(config: dict[str, float]) -> Any:
     del config
-
-    def loss(logprobs: torch.Tensor, inputs: Any) -> torch.Tensor:
-        return -((logprobs - inputs["logprobs"]).exp() * inputs["advantages"]).sum()
-
-    return loss
+    return lambda logprobs, inputs: -(_ratio(logprobs, inputs) * inputs["advantages"]).sum()
 
 
 def _ppo(config: dict[str, float]) -> Any:
-    low, high = config.get("clip_low_threshold", 0.8), config.get("clip_high_threshold", 1.2)
+    low, high = config["clip_low_threshold"], config["clip_high_threshold"]
 
     def loss(logprobs: torch.Tensor, inputs: Any) -> torch.Tensor:
-        ratio, gain = (logprobs - inputs["logprobs"]).exp(), inputs["advantages"]
+        ratio, gain = _ratio(logprobs, inputs), inputs["advantages"]
         return -torch.minimum(ratio * gain, ratio.clamp(low, high) * gain).sum()
 
     return loss
 
 
-_LOSSES: dict[str, Callable[[dict[str, float]], Any]] = {"importance_sampling": _importance_sampling, "ppo": _ppo}
+def _cispo(config: dict[str, float]) -> Any:
+    low, high = config["clip_low_threshold"], config["clip_high_threshold"]
+
+    def loss(logprobs: torch.Tensor, inputs: Any) -> torch.Tensor:
+        return -(_ratio(logprobs, inputs).clamp(low, high).detach() * logprobs * inputs["advantages"]).sum()
+
+    return loss
+
+
+def _dro(config: dict[str, float]) -> Any:
+    def loss(logprobs: torch.Tensor, inputs: Any) -> torch.Tensor:
+        pull = config["beta"] / 2 * (logprobs - inputs["logprobs"]).square()
+        return -(logprobs * inputs["advantages"] - pull).sum()
+
+    return loss
+
+
+_LOSSES: dict[str, Callable[[dict[str, float]], Any]] = {
+    "importance_sampling": _importance_sampling,
+    "ppo": _ppo,
+    "cispo": _cispo,
+    "dro": _dro,
+}
 """Losses beside cross-entropy; formulas as the SDK's documentation has them."""

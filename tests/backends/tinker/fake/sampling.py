@@ -34,4 +34,5 @@ def answers(sampler: Any, body: dict[str, Any], count: int) -> bytes:
         [answer] = sampler.sample([prompt], params)
         sequences.append((answer.tokens, answer.logprobs, answer.stop_reason))
     scored = sampler.logprobs([prompt])[0] if body.get("prompt_logprobs") else None
-    return encode_samples(sequences, scored)
+    wanted = body.get("topk_prompt_logprobs") or 0
+    return encode_samples(sequences, scored, sampler.top_logprobs([prompt], wanted)[0] if wanted else None)

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy
 from tinker.proto import tinker_public_pb2 as pb
 
-from crucible.text import Datum, ModelInput
+from crucible.text import Datum, ModelInput, SoftTargets
 
 __all__ = ["TrainingRequest", "encode_output", "encode_samples", "read_request"]
 
@@ -52,38 +53,65 @@ def _datum(message: Any) -> Datum:
     tokens = tuple(
         int(token) for chunk in message.model_input for token in numpy.frombuffer(chunk.encoded_text.tokens, "<i4")
     )
-    columns = {name: _column(tensor) for name, tensor in message.loss_fn_inputs.items()}
-    targets = tuple(int(token) for token in columns.pop("target_tokens"))
-    weights = columns.pop("weights", None)
-    return Datum(ModelInput(tokens), targets, (1.0,) * len(targets) if weights is None else weights, columns)
+    columns = {name: _array(tensor) for name, tensor in message.loss_fn_inputs.items()}
+    targets, weights = columns.pop("target_tokens"), columns.pop("weights", None)
+    weights = numpy.ones(targets.shape) if weights is None else weights
+    if targets.ndim == 2:
+        soft = SoftTargets(_rows(targets.astype(int)), _rows(weights))
+        counts = tuple(float(any(row)) for row in soft.weights)
+        return Datum(ModelInput(tokens), tuple(row[0] for row in soft.tokens), counts, soft_targets=soft)
+    inputs = {name: tuple(column.tolist()) for name, column in columns.items()}
+    return Datum(ModelInput(tokens), tuple(targets.tolist()), tuple(weights.tolist()), inputs)
 
 
-def _column(tensor: Any) -> tuple[float, ...]:
-    return tuple(float(value) for value in numpy.frombuffer(tensor.dense, _NUMPY[tensor.dtype]))
+def _rows(matrix: Any) -> tuple[tuple[Any, ...], ...]:
+    return tuple(tuple(row) for row in matrix.tolist())
 
 
-def encode_output(logprobs_N_T: Sequence[Sequence[float]], metrics: dict[str, float]) -> bytes:
-    """Return a `ForwardBackwardOutput`: one record for all N data, their offsets in bytes."""
-    arrays = [numpy.asarray(values, "<f4") for values in logprobs_N_T]
-    ends = numpy.cumsum([0, *(array.nbytes for array in arrays)])
+def _array(tensor: Any) -> Any:
+    """Return a dense array of what came whole, or as the entries that are not 0 (CSR)."""
+    kind = _NUMPY[tensor.dtype]
+    if not tensor.HasField("sparse_csr"):
+        return numpy.frombuffer(tensor.dense, kind).reshape(tuple(tensor.shape) or -1)
+    csr, found = tensor.sparse_csr, numpy.zeros(tuple(tensor.shape), kind)
+    starts = numpy.frombuffer(csr.crow_indices, "<i8")
+    rows = numpy.repeat(numpy.arange(len(found)), numpy.diff(starts))
+    found[rows, numpy.frombuffer(csr.col_indices, "<i8")] = numpy.frombuffer(csr.values, kind)
+    return found
+
+
+def encode_output(logprobs_N: Sequence[Any], metrics: dict[str, float]) -> bytes:
+    """Return a `ForwardBackwardOutput`: a record for each run of data of one trailing shape, their offsets in bytes.
+
+    Args:
+        logprobs_N: Of each of the N data, (T,) numbers, or (T, K) of soft targets.
+        metrics: Sums.
+    """
     message = pb.ForwardBackwardOutput(loss_fn_output_type="ArrayRecord", metrics=metrics)
-    record = message.loss_fn_outputs.add(num_datums=len(arrays))
-    tensor = record.fields["logprobs"]
-    tensor.data = b"".join(array.tobytes() for array in arrays)
-    tensor.offsets = ends.astype("<i8").tobytes()
-    tensor.dtype = pb.DTYPE_FLOAT32
+    arrays = [numpy.asarray(values, "<f4") for values in logprobs_N]
+    for shape, group in itertools.groupby(arrays, lambda array: array.shape[1:]):
+        run = list(group)
+        record = message.loss_fn_outputs.add(num_datums=len(run))
+        tensor = record.fields["logprobs"]
+        tensor.data = b"".join(array.tobytes() for array in run)
+        tensor.offsets = numpy.cumsum([0, *(array.nbytes for array in run)]).astype("<i8").tobytes()
+        tensor.dtype = pb.DTYPE_FLOAT32
+        tensor.trailing_shape.extend(shape)
     return message.SerializeToString()
 
 
 def encode_samples(
     sequences: Sequence[tuple[Sequence[int], Sequence[float] | None, str]],
     prompt_logprobs: Sequence[float | None] | None,
+    likeliest: Sequence[Sequence[tuple[int, float]]] | None = None,
 ) -> bytes:
     """Return a `SampleResponse`.
 
     Args:
         sequences: Tokens, their log-probabilities and the stop reason of each answer.
         prompt_logprobs: One value a token of the prompt, None for the first; None if they were not asked for.
+        likeliest: The k likeliest tokens in place of each token of the prompt, none for the first; None if they were
+            not asked for.
     """
     message = pb.SampleResponse()
     for tokens, logprobs, reason in sequences:
@@ -96,4 +124,11 @@ def encode_samples(
     if prompt_logprobs is not None:
         values = [float("nan") if value is None else value for value in prompt_logprobs]
         message.prompt_logprobs = numpy.asarray(values, "<f4").tobytes()
+    if likeliest is not None:
+        k = max(map(len, likeliest))
+        rows = [row or [(0, -99999.0)] * k for row in likeliest]  # the SDK's mark of an empty row
+        topk = message.topk_prompt_logprobs
+        topk.token_ids = numpy.asarray([[token for token, _ in row] for row in rows], "<i4").tobytes()
+        topk.logprobs = numpy.asarray([[value for _, value in row] for row in rows], "<f4").tobytes()
+        topk.k, topk.length = k, len(rows)
     return message.SerializeToString()
