@@ -171,7 +171,8 @@ def test_an_unknown_scorer_is_an_error_with_the_nearest_name() -> None:
     assert set(scorer_names()) == {
         *("exact_match", "number_match", "math_match", "choice_match", "boolean_match", "json_match", "field_f1"),
         *("schema_compliance", "token_f1", "bleu", "chrf", "rouge1", "rouge2", "rouge_l", "code_passes"),
-        *("citation_precision", "citation_recall", "citation_f1"),
+        *("citation_precision", "citation_recall", "citation_f1", "citation_accuracy"),
+        *("claim_consistency", "chirality", "valid_citations", *JUDGED),
     }
 
 
@@ -202,7 +203,13 @@ def test_scorers_that_cannot_be_used_are_refused_by_name(scorers: object, messag
         resolve_scorers(scorers, load([("a", "b")]))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", sorted({*scorer_names()} - {"code_passes", "schema_compliance"}))
+JUDGED = ("entailment", "entailment_pass", "overall_pass", "semantic_similarity", "similarity_pass")
+"""Scorers that ask judges; tests/data/scoring/test_entailment.py gives them some."""
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*scorer_names()} - {"code_passes", "schema_compliance", "claim_consistency", *JUDGED})
+)
 def test_every_named_scorer_says_its_bounds_and_never_scores_a_missing_answer(name: str) -> None:
     """Without anything to compare with a scorer skips."""
     (scorer,) = resolve_scorers([name], load([("a", "b")])).values()

@@ -21,10 +21,17 @@ from crucible.data.dataset import Dataset
 from crucible.data.evaluating.about import about_path
 from crucible.data.evaluating.options import EvalOptions
 from crucible.data.evaluating.stage_options import EvaluateOptions
+from crucible.data.evaluating.stage_quality import (
+    check_classes,
+    class_metrics,
+    quality_facts,
+    quality_problems,
+    told_classes,
+)
 from crucible.data.evaluation import EvalResult, aevaluate
-from crucible.data.scorers import scorer_names
+from crucible.data.scorers import scorer_problem
 from crucible.errors import BackendError, ContractError
-from crucible.ir import Experiment, did_you_mean
+from crucible.ir import Experiment
 from crucible.pipeline import Context, StageBase
 from crucible.stats import interval_level
 from crucible.telemetry.prices import PriceTable
@@ -36,8 +43,9 @@ class EvaluateStage(StageBase):
     """Ask a model every test item and score the answers.
 
     Writes one line a measurement to `evaluate/<label>.jsonl` (artifact `scores.<label>`), counts, means and intervals
-    to the metric `evaluate.<label>`, and how the answers were drawn to `generation.<label>`. A resumed run goes on
-    after the last batch that was scored.
+    to the metric `evaluate.<label>`, and how the answers were drawn to `generation.<label>`; where they were asked for,
+    precision, recall and F1 of classes to `classification.<label>`, and how it stands with the quality targets to
+    `quality.<label>`. A resumed run goes on after the last batch that was scored.
     """
 
     name: ClassVar[str] = "evaluate"
@@ -58,12 +66,14 @@ class EvaluateStage(StageBase):
 
         Such a base model would not be read, or not as it is named.
         """
-        known = scorer_names()
         found = [
-            (f"scorers[{place}]", f'unknown scorer "{name}"; known: {", ".join(known)}{did_you_mean(name, known)}')
+            (f"scorers[{place}]", problem)
             for place, name in enumerate(options.scorers)
-            if name not in known
+            if (problem := scorer_problem(name)) is not None
         ]
+        found += quality_problems(tuple(options.scorers), options.classes, options.quality_targets)
+        if options.on_missed_target == "fail" and not options.quality_targets:
+            found.append(("on_missed_target", "fail needs quality_targets: without a target nothing is missed"))
         if not all(options.stop):
             found.append(("stop", "an empty text would end every answer at once"))
         if options.limits and options.limits.cost_usd is not None and options.prices is None:
@@ -89,7 +99,8 @@ class EvaluateStage(StageBase):
             ContractError: No stage provides the dataset or the model, the label was used before, `base` can mean
                 two base models, or what is recorded is of another evaluation.
             BackendError: The base model cannot be loaded, or not one item was answered.
-            DataError: A scorer does not fit the dataset, or a limit cannot be held.
+            DataError: A scorer does not fit the dataset, a limit cannot be held, or an expected answer is no class; a
+                quality target is missed, under `on_missed_target: fail`.
             StoreError: The scores cannot be written.
         """
         label = options.label or options.model
@@ -98,6 +109,8 @@ class EvaluateStage(StageBase):
         dataset: Dataset = context.resource(options.dataset)
         if options.limit is not None:
             dataset = dataset.sample(options.limit, 0)
+        if options.classes is not None:
+            check_classes(options.classes, dataset)
         prices = options.price_table()
         context, sampler, base_model = _sampler(context, options)
         path = context.workspace / "evaluate" / f"{label}.jsonl"
@@ -112,6 +125,11 @@ class EvaluateStage(StageBase):
         tuned = [f"adapter.{options.model}"] if adapter else []
         context = context.add_file(f"scores.{label}", path, media_type="application/jsonl", made_from=tuned)
         means = {name: summary.to_dict() for name, summary in result.summaries.items()}
+        classes = options.classes and told_classes(
+            options.classes, dataset, result, level=how.level, seed=how.drawn.seed or 0
+        )
+        fails = options.on_missed_target == "fail"
+        judged = quality_facts(label, result, classes, options.quality_targets, fails=fails)
         drawn = {
             "model": options.model,
             "base_model": base_model,
@@ -119,7 +137,8 @@ class EvaluateStage(StageBase):
             "dtype": sampler.dtype,
             **_generation(options, how.drawn, dataset, result, prices),
         }
-        return context.merge_metrics({f"evaluate.{label}": means, f"generation.{label}": drawn})
+        kept = {f"evaluate.{label}": means, f"generation.{label}": drawn}
+        return context.merge_metrics({**kept, **class_metrics(label, classes), **judged})
 
     def rebuild(self, context: Context, options: EvaluateOptions) -> Context:
         """Return the context: the scores are in the run's files, and a stage that needs the base model loads it."""

@@ -63,8 +63,9 @@ class DatasetOptions(Model):
         default=None, description="Rows without an answer: refuse the file (default), or keep them without one."
     )
     synthetic: bool | None = Field(default=None, description="true: the data is made up, and every output says so.")
-    answer_schema: dict[str, Any] | str | None = Field(
-        default=None, description="JSON Schema of an answer, or the path of a file that holds it."
+    answer_schema: dict[str, Any] | Seq[str] | str | None = Field(
+        default=None,
+        description="JSON Schema of an answer, the path of its file, or the fields that an answer must have.",
     )
     answer: Literal["full", "final"] | None = Field(
         default=None, description="gsm8k: the whole solution (default), or its last line only."

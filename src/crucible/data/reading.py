@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from crucible.data.options import DatasetOptions
 from crucible.data.place import expand
 from crucible.data.provenance import Provenance
 from crucible.data.rows import Row
-from crucible.data.schema import read_schema, violation
+from crucible.data.schema import read_schema, schema_of_fields, violation
 from crucible.errors import DataError
 from crucible.ir import DatasetRef
 
@@ -106,14 +106,16 @@ def dataset_of_rows(
     )
 
 
-def answer_schema(given: dict[str, Any] | str | None) -> dict[str, Any] | None:
-    """Return the schema of answers, read from its file where it is one.
+def answer_schema(given: dict[str, Any] | Sequence[str] | str | None) -> dict[str, Any] | None:
+    """Return the schema of answers, read from its file where it is one; that of a list of fields where it is that.
 
     Raises:
         DataError: The file cannot be read, or the schema is not sound.
     """
     if isinstance(given, str):
         given = read_schema(Path(expand(given, what="answer_schema")))
+    elif given is not None and not isinstance(given, dict):
+        given = schema_of_fields(given)
     if given is not None:
         violation(given, what="answer_schema")  # a broken schema is found now, not after an hour of training
     return given

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from crucible.errors import DataError, require
 
-__all__ = ["read_schema", "violation"]
+__all__ = ["read_schema", "schema_of_fields", "violation"]
+
+
+def schema_of_fields(fields: Sequence[str]) -> dict[str, Any]:
+    """Return the JSON Schema of an object that has these fields, whatever is in them, and perhaps others.
+
+    Raises:
+        DataError: There is no field, or one without a name.
+    """
+    if not fields or not all(fields):
+        raise DataError(f"a list of fields holds the name of at least one, got {list(fields)!r:.80}")
+    return {"type": "object", "required": list(dict.fromkeys(fields))}
 
 
 def read_schema(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from crucible.data.evaluating.limits import Limits
+from crucible.data.evaluating.stage_quality import ClassOptions
 from crucible.data.place import expand
 from crucible.ir import Model, Seq
 from crucible.pipeline import StageOptions
@@ -59,6 +60,15 @@ class EvaluateOptions(StageOptions):
         default=True, description="A resumed run goes on where the stage was ended; false: from the first item."
     )
     retry_failed: bool = Field(default=False, description="When it goes on, make what failed again, too.")
+    classes: ClassOptions | None = Field(
+        default=None, description="The answers are classes: precision, recall and F1 of each and of all."
+    )
+    quality_targets: dict[str, float] | None = Field(
+        default=None, description="What is to be reached, by metric: at least, of a loss or an error rate at most."
+    )
+    on_missed_target: Literal["report", "fail"] = Field(
+        default="report", description="A quality target is missed: say so, or fail the stage when all is scored."
+    )
     base_model: str | None = Field(
         default=None,
         min_length=1,

@@ -15,6 +15,7 @@ from crucible.data.scoring.citations import (
     CitationScore,
     CitationWords,
     citation_accuracy,
+    citation_check,
     citation_match,
     citation_score,
     read_citations,
@@ -27,6 +28,7 @@ from crucible.data.scoring.code import (
     pass_rates,
     test_program,
 )
+from crucible.data.scoring.entailment import Entailer, at_least, entailment, passes_all
 from crucible.data.scoring.latex import normal_latex
 from crucible.data.scoring.math_match import math_match, read_math
 from crucible.data.scoring.number_match import number_match
@@ -49,12 +51,14 @@ __all__ = [
     "CodeResults",
     "CorpusScore",
     "Embedder",
+    "Entailer",
     "FakeCharacterNgramEmbedder",
     "Normalisation",
     "NumberFormat",
     "ProblemResult",
     "Quantity",
     "Scorer",
+    "at_least",
     "bleu",
     "boolean_match",
     "bounded",
@@ -64,6 +68,7 @@ __all__ = [
     "choice_match",
     "chrf",
     "citation_accuracy",
+    "citation_check",
     "citation_match",
     "citation_score",
     "code_passes",
@@ -71,6 +76,7 @@ __all__ = [
     "corpus_chrf",
     "cosine",
     "ece",
+    "entailment",
     "exact_match",
     "extract_code",
     "field_f1",
@@ -80,6 +86,7 @@ __all__ = [
     "number_match",
     "pass_at_k",
     "pass_rates",
+    "passes_all",
     "read_boolean",
     "read_choice",
     "read_citations",

@@ -21,6 +21,7 @@ __all__ = [
     "CitationScore",
     "CitationWords",
     "citation_accuracy",
+    "citation_check",
     "citation_match",
     "citation_score",
     "read_citations",
@@ -166,6 +167,33 @@ def citation_match(part: Part = "f1", words: CitationWords = _DEFAULT) -> Scorer
             return Failed(str(error))
 
     scorer.__name__ = f"citation_{part}"
+    return scorer
+
+
+def citation_check(words: CitationWords = _DEFAULT) -> Scorer:
+    """Return a scorer: 1.0 where an answer cites something and every source that it cites is right, else 0.0.
+
+    Right are the ids that the item expects; where it does not say which, those that the model was shown. Where it
+    expects none, an answer that cites nothing is right. This is the accuracy over whole answers; `citation_match`
+    grades parts of them.
+
+    Args:
+        words: How the answer cites, and where the item says which ids are right. An item that says neither is skipped.
+    """
+
+    @bounded(0.0, 1.0)
+    def scorer(item: Item, output: str) -> Outcome:
+        field = next((name for name in (words.expected, words.known) if name in item.metadata), None)
+        if field is None:
+            return Skipped(f"the item does not say which citations are right ({words.expected} or {words.known})")
+        try:
+            right = set(_ids(item, field))
+        except DataError as error:
+            return Failed(str(error))
+        cited = set(read_citations(output, words.form))
+        return Scored(float(cited <= right and (bool(cited) or not right)))
+
+    scorer.__name__ = "citation_accuracy"
     return scorer
 
 

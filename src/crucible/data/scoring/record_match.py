@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
 from crucible.data.items import Item
 from crucible.data.records import NOT_JSON, leaves, parse_record
-from crucible.data.schema import violation
+from crucible.data.schema import schema_of_fields, violation
 from crucible.data.scoring.scorer import NO_ANSWER, Scorer, bounded
 from crucible.ir import Failed, Outcome, Scored
 
@@ -85,19 +85,20 @@ def _kind(value: object) -> str:
     return "number" if is_number else type(value).__name__
 
 
-def schema_compliance(schema: dict[str, Any]) -> Scorer:
+def schema_compliance(schema: dict[str, Any] | Sequence[str]) -> Scorer:
     """Return a scorer: 1.0 if the answer is JSON that fits the schema, else 0.0.
 
     The whole answer must be the JSON value; white space around it does not count, a code fence does.
 
     Args:
-        schema: A JSON Schema.
+        schema: A JSON Schema, or the names of the fields that a JSON object must have.
 
     Raises:
         DataError: The schema is not sound.
         MissingExtra: jsonschema is not installed.
     """
-    problem = violation(schema, what="answer_schema")
+    whole = schema if isinstance(schema, dict) else schema_of_fields(schema)
+    problem = violation(whole, what="answer_schema")
 
     @bounded(0.0, 1.0)
     def scorer(item: Item, output: str) -> Outcome:  # noqa: ARG001  # the item does not matter
