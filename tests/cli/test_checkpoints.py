@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -58,6 +59,20 @@ def test_an_empty_place_and_a_wrong_path(crucible: Crucible, tmp_path: Path) -> 
     assert crucible("checkpoints", "list", "empty", "--json").stdout == "[]\n"
     assert "there is no folder nowhere; check the path" in crucible("checkpoints", "list", "nowhere", code=2).stderr
     assert "Protocol not known" in crucible("checkpoints", "list", "zzz://a/b", code=2).stderr
+
+
+def test_the_commands_of_the_guide_do_what_it_says(crucible: Crucible, work: Path) -> None:
+    """Each line of the table in docs/checkpoints.md is a command that there is, with the options that it has."""
+    page = (Path(__file__).parents[2] / "docs" / "checkpoints.md").read_text(encoding="utf-8")
+    lines = re.findall(r"`crucible (checkpoints [^`]+)`", page)
+    assert len(lines) == 6
+    for line in lines:
+        words = line.replace("PLACE", "work").replace("NAME", "step-000004").replace("DIR", "copy").split()
+        if "merge" in words:  # tested with real weights elsewhere
+            assert "--into" in crucible(*words[:2], "--help").stdout
+        else:
+            assert crucible(*words).stdout
+    verify_checkpoint(work.parent / "copy")
 
 
 def test_show_one(crucible: Crucible, work: Path) -> None:

@@ -23,6 +23,7 @@ from crucible.cli.compare import compare
 from crucible.cli.console import console as make_console
 from crucible.cli.failure import handled
 from crucible.cli.following import Again, conclude, follow
+from crucible.cli.models import models as model_commands
 from crucible.cli.run_query import runs_gc, runs_list
 from crucible.cli.runs import runs_diff, runs_files, runs_show
 from crucible.cli.tables import hint
@@ -59,6 +60,7 @@ app.add_typer(runs, name="runs")
 app.add_typer(trace_commands, name="trace")
 app.add_typer(telemetry_commands, name="telemetry")
 app.add_typer(checkpoint_commands, name="checkpoints")
+app.add_typer(model_commands, name="models")
 app.command("compare")(compare)
 app.command("schema")(reading.schema)
 app.command("stages")(reading.stages)

@@ -141,7 +141,7 @@ def checkpoints_merge(
     store, found = the_one(location, name)
     with store.opened(found.name) as folder:
         try:
-            path = merge(folder, base, into, any_base=any_base, dtype=dtype)
+            path = merge(folder, base, into, any_base=any_base, dtype=dtype, name=found.name)
         except CheckpointError as error:
             raise CheckpointError(str(error).replace("with any_base", "with --any-base")) from error
     if as_json:

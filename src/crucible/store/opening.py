@@ -21,6 +21,7 @@ from crucible.store.engine import Database, postgres_engine, sqlite_engine
 from crucible.store.faults import store_faults
 from crucible.store.fence import Fence
 from crucible.store.memory import MEMORY, memory_database
+from crucible.store.models import ModelRepository
 from crucible.store.parts import LEASE_S, Parts
 from crucible.store.removal import Collected
 from crucible.store.reports import ReportRepository
@@ -70,6 +71,7 @@ class Store:
         self.telemetry = TelemetryRepository(database, fence, clock)
         self.traces = TraceRepository(database, fence, clock=clock)
         self.reports = ReportRepository(database, clock=clock)
+        self.models = ModelRepository(database, artifacts_dir, clock=clock)
         self.runs = RunRepository(Parts(database, fence, self.telemetry, self.traces, artifacts_dir, clock, lease_s))
 
     def workspace(self, run_id: str) -> Path:

@@ -22,6 +22,13 @@ Texts named `*_json` hold JSON (see `codec`); times are ISO 8601 UTC with micros
     trace_chains       one row a causal chain, of a run or (run_id NULL) of none; `chain_id` is its own id
     trace_events       one row a trace event, in order of `id`; a known event_id is replaced; `timestamp_us` is in
                        microseconds since 1970 UTC
+    model_versions     one row a version of a model: its stage, what was measured, what it was made from; `precedence` is
+                       the version without build metadata, `source_key` what it was made of, once
+    model_tags         words for people, one row a (version, tag)
+    model_parents      one row a line of descent: the version, how it came of the other, the other
+    model_files        one row a file of a tree: a version names the tree, its content lies by its sha256
+    model_scores       scores of a version item by item, one row a metric
+    model_changes      the audit of models, in order of `id`: it outlives the versions
 
 Telemetry and traces have no foreign key to `runs`: a recording may begin before the run's row. What is left without a
 run for an hour is removed by `gc`; a chain that never had a run is not.
@@ -55,6 +62,12 @@ __all__ = [
     "context_deltas",
     "experiments",
     "metadata",
+    "model_changes",
+    "model_files",
+    "model_parents",
+    "model_scores",
+    "model_tags",
+    "model_versions",
     "reports",
     "runs",
     "stage_records",
@@ -312,4 +325,88 @@ trace_events = Table(
     Column("hash", Text),
     Column("signature", Text),
     UniqueConstraint("chain", "event_id"),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("precedence", Text, nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("description", Text),
+    Column("run_id", Text, index=True),
+    Column("source_key", Text),
+    Column("artifact_uri", Text),
+    Column("tree_sha256", String(64), index=True),
+    Column("created_at", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("metrics_json", Text, nullable=False),
+    Column("origin_json", Text, nullable=False),
+    UniqueConstraint("model", "precedence"),
+    UniqueConstraint("model", "source_key"),
+)
+
+model_tags = Table(
+    "model_tags",
+    metadata,
+    Column("version_id", _BIG_ID, ForeignKey("model_versions.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", Text, primary_key=True),
+)
+
+model_parents = Table(
+    "model_parents",
+    metadata,
+    Column(
+        "version_id",
+        _BIG_ID,
+        ForeignKey("model_versions.id", name="fk_model_parents_version", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("relation", String(32), primary_key=True),
+    Column(
+        "parent_id",
+        _BIG_ID,
+        ForeignKey("model_versions.id", name="fk_model_parents_parent"),
+        primary_key=True,
+        index=True,
+    ),
+)
+
+model_files = Table(
+    "model_files",
+    metadata,
+    Column("tree_sha256", String(64), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+)
+
+model_scores = Table(
+    "model_scores",
+    metadata,
+    Column("version_id", _BIG_ID, ForeignKey("model_versions.id", ondelete="CASCADE"), primary_key=True),
+    Column("metric", Text, primary_key=True),
+    Column("asked_sha256", Text, nullable=False),
+    Column("is_share", SmallInteger, nullable=False),
+    Column("recorded_at", Text, nullable=False),
+    Column("items_json", Text, nullable=False),
+)
+
+model_changes = Table(
+    "model_changes",
+    metadata,
+    Column("id", _BIG_ID, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("at", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("from_stage", String(16)),
+    Column("to_stage", String(16)),
+    Column("forced", SmallInteger, nullable=False),
+    Column("evidence_json", Text, nullable=False),
+    Index("ix_model_changes_model_version", "model", "version"),
 )
