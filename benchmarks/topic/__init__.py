@@ -27,6 +27,9 @@ NAMES = (
     "resampling",
     "evaluating",
     "train",
+    "hooks",
+    "preference",
+    "rewards",
     "imports",
     "size",
 )

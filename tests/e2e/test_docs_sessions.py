@@ -13,4 +13,4 @@ def test_snippets_print_what_the_page_shows(
 ) -> None:
     """In order, in one namespace, with a base model of 30 steps in place of crucible/tiny's 1,000."""
     monkeypatch.setattr("crucible.backends.local.resolve_base_model", lambda name, *, progress: base)
-    assert follow_guide("sessions.md") == 4
+    assert follow_guide("sessions.md") == 6

@@ -12,6 +12,7 @@ from crucible.backends import Session
 from crucible.data import Item, load
 from crucible.errors import DataError, TrainError
 from crucible.ir import LoraConfig
+from crucible.text import FastTokenizer
 from crucible.train.examples import mean_weighted, prepare
 
 Configure = Callable[..., LoraConfig]
@@ -136,6 +137,19 @@ def test_data_that_cannot_be_trained_on_is_refused_by_name(
     """No item, no answer, no prompt, nothing that fits: one sentence that names the item."""
     with pytest.raises(DataError, match=message):
         prepare(items, session.tokenizer, configure(), session.window)
+
+
+@pytest.mark.parametrize(("asked", "answer", "what"), [("aa", "\u00e9", "answer"), ("\u00e9", "aa", "prompt")])
+def test_a_text_without_a_token_is_not_called_too_long(
+    configure: Configure, asked: str, answer: str, what: str
+) -> None:
+    """A tokenizer may drop letters that it does not know; leaving the item out as too long would be untrue."""
+    import tokenizers
+
+    core = tokenizers.Tokenizer(tokenizers.models.BPE(vocab={"a": 0, "</s>": 1}, merges=[]))
+    tokenizer = FastTokenizer(core, {"eos_token": "</s>"})
+    with pytest.raises(DataError, match=f'item "i7" has a text as its {what} of which the tokenizer makes no token'):
+        prepare([Item(id="i7", input=asked, expected=answer)], tokenizer, configure(), 20)
 
 
 def test_a_max_length_beyond_the_window_is_refused(session: Session, configure: Configure, items: list[Item]) -> None:

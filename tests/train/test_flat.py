@@ -44,7 +44,7 @@ def test_flat_and_full_have_the_same_losses_to_the_bit(
 
 def test_each_names_the_other() -> None:
     """Who reads one finds the other."""
-    assert "loop.SupervisedLoop" in str(flat.__doc__)
+    assert "loop.TrainingLoop" in str(flat.__doc__)
     assert "flat.train_flat" in str(loop.__doc__)
 
 

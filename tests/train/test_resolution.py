@@ -91,6 +91,7 @@ def test_defaults_are_those_of_the_configuration() -> None:
         ("save_every", 4),
         ("max_checkpoints", 5),
         ("quality_targets", {"final_loss": 1.0}),
+        ("gradient_hooks", ("health", "norm")),
         ("mixed_precision", True),
         ("renderer", "llama3"),
         ("train_on", "all_tokens"),

@@ -18,7 +18,7 @@ from crucible.data import load
 from crucible.errors import CheckpointError, ContractError, DataError, SpecErrors, TrainError
 from crucible.ir import Experiment, LoraConfig
 from crucible.pipeline import Context, FrozenMap, Registry, parse_options, pipeline_problems
-from crucible.train import stages
+from crucible.train import stages, trained
 from crucible.train.resolution import TrainNaming
 from crucible.train.stages import SupervisedTrainStage
 
@@ -155,7 +155,8 @@ def test_the_base_is_sampled_on_the_device_of_the_training(context: Context, mon
             asked.append((Path(base_model).name, device))
             return super().create_sampler(base_model, adapter=adapter)
 
-    monkeypatch.setattr(stages, "get_backend", lambda ref: Spy())
+    for module in (stages, trained):
+        monkeypatch.setattr(module, "get_backend", lambda ref: Spy())
     after = STAGE.run(context, options(device="cuda", max_steps=1))
     STAGE.rebuild(msgspec.structs.replace(after, resources=FrozenMap()), options())
     assert asked == [(Path(after.metrics["train.tuned"]["config"]["base_model"]).name, "cuda")] * 2

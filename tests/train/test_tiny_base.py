@@ -16,6 +16,7 @@ from crucible import events, pipeline
 from crucible.backends import LocalBackend
 from crucible.errors import Cancelled, NonFiniteLoss, StoreError
 from crucible.train import tiny_base
+from crucible.train.recipe import RECIPES
 from crucible.train.tiny_base import TinyBaseRecipe, build, cache_folder
 
 
@@ -200,9 +201,29 @@ def test_the_cache_is_where_the_environment_says(tmp_path: Path, monkeypatch: py
     assert cache_folder() == tmp_path / ".cache" / "crucible" / "base"
 
 
-def test_the_name_is_registered() -> None:
-    """Documents find it as crucible/tiny."""
+def test_the_names_are_registered() -> None:
+    """Documents find the larger one as crucible/tiny, the smaller one as crucible/tiny-s; each has a recipe."""
     from importlib.metadata import entry_points
 
-    (point,) = [point for point in entry_points(group="crucible.base_models") if point.name == tiny_base.NAME]
-    assert point.load() is build
+    found = {point.name: point.load() for point in entry_points(group="crucible.base_models")}
+    assert found == {tiny_base.NAME: build, tiny_base.SMALL: tiny_base.build_small}
+    assert found.keys() == RECIPES.keys()
+    assert RECIPES[tiny_base.NAME] == TinyBaseRecipe()
+
+
+def test_the_smaller_one_has_the_larger_ones_vocabulary() -> None:
+    """Both read the same first texts for it; what they learn from them, they learn with other weights."""
+    large, small = RECIPES[tiny_base.NAME], RECIPES[tiny_base.SMALL]
+    for name in ("seed", "vocab_size", "tokenizer_texts", "window"):
+        assert getattr(small, name) == getattr(large, name)
+    assert min(recipe.steps * recipe.batch_size for recipe in (large, small)) >= large.tokenizer_texts
+    assert (small.hidden_size, small.layers) < (large.hidden_size, large.layers)
+    assert small.key() != large.key()
+
+
+def test_a_base_of_another_name_says_its_own(recipe: TinyBaseRecipe, tmp_path: Path) -> None:
+    """On its card and in what is told of its building."""
+    with events.collect("crucible_train.base_build.*") as found:
+        folder = build(name=tiny_base.SMALL, recipe=dataclasses.replace(recipe, steps=1), cache=tmp_path)
+    assert {event.metadata["base_model"] for event in found} == {"crucible/tiny-s"}
+    assert (folder / "MODEL.md").read_text().startswith("# crucible/tiny-s\n")

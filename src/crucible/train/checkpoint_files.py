@@ -5,22 +5,20 @@ Nothing here decides what is kept; that is the business of `checkpoints`.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
-from collections.abc import Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 from crucible.backends.checkpoint import MANIFEST
-from crucible.errors import CheckpointError, StoreError, require
+from crucible.errors import CheckpointError, StoreError
 from crucible.ir import atomic_write, file_sha256
-from crucible.pipeline import check_cancelled
+from crucible.train.folder_lock import beside, locked
 from crucible.train.training_record import TrainingRecord, decode_record, encode_record
 
 __all__ = ["CheckpointFiles"]
 
-_POLL_S: Final = 0.2
 _OURS: Final = re.compile(r"step-[0-9]{6,}|\.step-[0-9]{6,}\.[0-9a-f]+\.tmp(\.old)?")  # a checkpoint, or a torn one
 
 
@@ -124,33 +122,14 @@ class CheckpointFiles:
             if _OURS.fullmatch(path.name) and path.is_dir() and path not in whole:
                 shutil.rmtree(path, ignore_errors=True)
 
-    @contextlib.contextmanager
-    def locked(self) -> Generator[None]:
-        """Keep other processes out of the folder; the system releases the lock if this one dies.
+    def locked(self) -> AbstractContextManager[None]:
+        """Return a block that keeps others out of the folder, whoever opened it; the system ends it if this one dies.
 
-        Raises:
-            StoreError: The folder cannot be written.
-            Cancelled: The run was asked to stop while another process held it.
+        It raises `StoreError` where the folder cannot be written, and `Cancelled` if the run was asked to stop while
+        another held it.
         """
-        filelock = cast("Any", require("filelock", extra="train", feature="keeping checkpoints"))
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.folder.with_name(f".{self.folder.name}.lock"), thread_local=False)
-            while True:
-                try:
-                    lock.acquire(timeout=_POLL_S)
-                    break
-                except filelock.Timeout:
-                    check_cancelled()
-        except OSError as error:
-            raise StoreError(
-                f"the checkpoints in {self.folder} cannot be written ({error.strerror or error}); "
-                "free space or choose a writable folder"
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
+        what, advice = f"the checkpoints in {self.folder}", "free space or choose a writable folder"
+        return locked(beside(self.folder), what, advice, extra="train", feature="keeping checkpoints")
 
     def _record(self, step: int) -> Path:
         return self.folder / f"step-{step:06d}.json"

@@ -15,15 +15,20 @@ from crucible.train.records import ValidationRecord
 __all__ = ["best_of", "gave_up", "value_of", "watched"]
 
 
-def watched(config: LoraConfig) -> tuple[str, Mode]:
-    """Return the metric that says which checkpoint is best, and its mode: `min` or `max`."""
+def watched(config: LoraConfig, otherwise: tuple[str, Mode] = ("validation_loss", "min")) -> tuple[str, Mode]:
+    """Return the metric that says which checkpoint is best, and its mode: `min` or `max`.
+
+    Args:
+        config: Early stopping names both.
+        otherwise: What is watched where nothing stops early.
+    """
     stopping = config.early_stopping
-    return (stopping.metric, stopping.mode) if stopping else ("validation_loss", "min")
+    return (stopping.metric, stopping.mode) if stopping else otherwise
 
 
 def value_of(record: ValidationRecord, metric: str) -> float:
     """Return what a validation measured; NaN where it did not measure this."""
-    if metric == "validation_loss":
+    if metric == "validation_loss" and "loss" in record:
         return record["loss"]
     return record.get("metrics", {}).get(metric, math.nan)
 

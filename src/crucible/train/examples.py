@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -18,7 +19,23 @@ from crucible.ir import LoraConfig
 from crucible.text import Datum, Rendered, Tokenizer, completion_datum
 from crucible.train.conversations import asked, conversation, conversation_datum
 
-__all__ = ["Example", "TrainingData", "mean_weighted", "prepare"]
+__all__ = [
+    "Example",
+    "TrainingData",
+    "are_synthetic",
+    "hold_out",
+    "items_digest",
+    "mean_weighted",
+    "prepare",
+]
+
+
+class _Asking(Protocol):
+    @property
+    def asks(self) -> str: ...
+
+
+A = TypeVar("A", bound=_Asking)
 
 
 class Example(msgspec.Struct, frozen=True):
@@ -81,9 +98,9 @@ def prepare(items: Iterable[Item], tokenizer: Tokenizer, config: LoraConfig, win
         raise TrainError(f"max_length is {config.max_length} and the model's window holds {window} tokens; lower it")
     examples, cut, left_out = _render_all(chosen, tokenizer, config, config.max_length or window)
     _tell(len(chosen), cut, left_out, config.max_length or window)
-    train, validation = _hold_out(examples, config)
+    train, validation = hold_out(examples, config)
     return TrainingData(
-        train, validation, len(cut), len(left_out), _digest(chosen), synthetic=_is_synthetic(items, chosen)
+        train, validation, len(cut), len(left_out), items_digest(chosen), synthetic=are_synthetic(items, chosen)
     )
 
 
@@ -148,8 +165,18 @@ def _render_completion(item: Item, tokenizer: Tokenizer, config: LoraConfig, max
         return completion_datum(
             tokenizer, item.input, item.expected, max_length=max_length, on_overflow=config.on_overflow
         )
-    except DataError:  # with prompt and answer there, it can only be too long
-        return None
+    except DataError:
+        _check_has_tokens(item, tokenizer)
+        return None  # with tokens in prompt and answer, it can only be too long
+
+
+def _check_has_tokens(item: Item, tokenizer: Tokenizer) -> None:
+    for what, text in (("answer", item.expected or ""), ("prompt", item.input if tokenizer.bos_id is None else "")):
+        if text and not tokenizer.encode(text):
+            raise DataError(
+                f'item "{item.id}" has a text as its {what} of which the tokenizer makes no token ({text[:40]!r}); '
+                "change the text, or use another base model"
+            )
 
 
 def _tell(count: int, cut: list[str], left_out: list[str], max_length: int) -> None:
@@ -169,7 +196,16 @@ def _listed(ids: Sequence[str], most: int = 5) -> str:
     return ", ".join(ids[:most]) + more
 
 
-def _hold_out(examples: list[Example], config: LoraConfig) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+def hold_out(examples: Sequence[A], config: LoraConfig) -> tuple[tuple[A, ...], tuple[A, ...]]:
+    """Return what is trained on and what is held out; what asks the same is held out together or not at all.
+
+    Args:
+        examples: All there are.
+        config: The share held out, and the seed of the choice.
+
+    Raises:
+        DataError: There are fewer than two that ask differently, and some are to be held out.
+    """
     if config.validation_fraction == 0:
         return tuple(examples), ()
     inputs = list(dict.fromkeys(example.asks for example in examples))
@@ -196,13 +232,20 @@ def _tell_together(repeats: int, inputs: int) -> None:
         )
 
 
-def _is_synthetic(items: Iterable[Item], chosen: Sequence[Item]) -> bool:
+def are_synthetic(items: Iterable[Item], chosen: Sequence[Item]) -> bool:
+    """Say whether items are made up, by their dataset or by what one of them says.
+
+    Args:
+        items: A dataset, or any items.
+        chosen: The same, as a list.
+    """
     if isinstance(items, Dataset) and items.provenance.synthetic:
         return True
     return any(item.metadata.get("synthetic") is True for item in chosen)
 
 
-def _digest(items: Iterable[Item]) -> str:
+def items_digest(items: Iterable[Item]) -> str:
+    """Return the hex SHA-256 of what items ask and expect, so that a resumed training notices other data."""
     digest = hashlib.sha256()
     for item in items:
         messages = conversation(item)

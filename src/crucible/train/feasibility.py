@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any, Final
 
+from crucible.backends.loss_terms import COMPUTED, POLICY_INPUTS
 from crucible.errors import DataError
 from crucible.ir import LoraConfig, did_you_mean, validate
 from crucible.ir.wording_text import show
@@ -21,10 +22,15 @@ __all__ = ["LOSSES", "config_problems"]
 
 LOSSES: Final = {
     "bce": (),
+    "cispo": POLICY_INPUTS,
     "cross_entropy": (),
+    "dro": POLICY_INPUTS,
+    "entropy": COMPUTED,
+    "importance_sampling": POLICY_INPUTS,
     "kl_divergence": ("reference_logprobs",),
     "mae": (),
     "mse": (),
+    "ppo": POLICY_INPUTS,
 }
 """The losses that are always there, with what each needs beside every token; a test holds it to their registry."""
 
@@ -56,8 +62,9 @@ def _loss(config: LoraConfig) -> Iterator[Problem]:
     if config.loss not in known:
         hint = did_you_mean(config.loss, known)
         yield "loss", f"{show(config.loss)} is not registered{hint}; known: {', '.join(known)}"
-    elif known[config.loss]:
-        needed = ", ".join(known[config.loss])
+    elif config.loss == "entropy":
+        yield "loss", "entropy looks at no target, so no answer would be learned; use another loss here, or a composite"
+    elif needed := ", ".join(name for name in known[config.loss] if name not in COMPUTED):
         message = (
             f"{config.loss} needs {needed} beside each token, which the items of a dataset do not hold; "
             "use another loss here, or forward_backward of a session with data that do"

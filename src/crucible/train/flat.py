@@ -1,6 +1,6 @@
 """The supervised training to read first: every call in sight, one after another, nothing around it.
 
-`loop.SupervisedLoop` is the full one. It takes the same steps with the same numbers, and adds what a long training
+`loop.TrainingLoop` is the full one. It takes the same steps with the same numbers, and adds what a long training
 needs: checkpoints, resume, validation, early stopping, callbacks, events, and steps that are sent ahead.
 """
 
@@ -27,7 +27,7 @@ def train_flat(
 ) -> tuple[list[float], Sampler]:
     """Train an adapter and return the loss of every step, and a sampler of the last weights.
 
-    The losses are those of `Trainer.train` (`loop.SupervisedLoop`), to the bit on a CPU: means per trained token,
+    The losses are those of `Trainer.train` (`loop.TrainingLoop`), to the bit on a CPU: means per trained token,
     before each step. Nothing is kept on disk; `keep`, validations, early stopping and quality targets are left out.
 
     Args:

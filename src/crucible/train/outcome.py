@@ -5,7 +5,8 @@ from __future__ import annotations
 from crucible import events
 from crucible.ir import LoraConfig
 from crucible.train.checkpoints import CheckpointFolder, TrainState, joined
-from crucible.train.early_stopping import best_of, value_of, watched
+from crucible.train.early_stopping import best_of, value_of
+from crucible.train.keeping.choice import Mode
 from crucible.train.quality import QualityReport, assess
 from crucible.train.records import Checkpoint, StepRecord
 
@@ -13,20 +14,21 @@ __all__ = ["choose", "history_of", "judge"]
 
 
 def choose(
-    checkpoints: CheckpointFolder, state: TrainState, config: LoraConfig, *, model: str
+    checkpoints: CheckpointFolder, state: TrainState, config: LoraConfig, watched: tuple[str, Mode], *, model: str
 ) -> tuple[Checkpoint, Checkpoint | None]:
     """Decide which checkpoint's weights to hand out, say why, and return it and the best one on disk.
 
     Args:
         checkpoints: Those of the training.
         state: Where it ended.
-        config: Whether the best or the last is wanted, and by which metric.
+        config: Whether the best or the last is wanted.
+        watched: The metric that says which is best, and its mode.
         model: Name of the adapter, for events.
 
     Returns:
         The chosen checkpoint; the best, None where nothing was validated.
     """
-    metric, mode = watched(config)
+    metric, mode = watched
     there = checkpoints.checkpoints()
     on_disk = {checkpoint.step for checkpoint in there}
     best = best_of([record for record in state.validation if record["step"] in on_disk], metric, mode)
@@ -52,22 +54,24 @@ def choose(
 
 
 def judge(
-    state: TrainState, kept_step: int, final_loss: float, config: LoraConfig, *, model: str
+    state: TrainState, kept_step: int, final_loss: float | None, config: LoraConfig, *, model: str
 ) -> QualityReport | None:
     """Return how the kept weights stand with the quality targets, and say so; None where there are none.
 
     Args:
         state: Where the training ended.
         kept_step: The step whose weights are handed out.
-        final_loss: Loss of the sample after the last step.
+        final_loss: Loss of the sample after the last step; None where the objective has none.
         config: With the targets.
         model: Name of the adapter, for events.
     """
     if not config.quality_targets:
         return None
-    actual = {"initial_loss": state.initial_loss, "final_loss": final_loss, "steps": float(state.step)}
-    if state.initial_loss > 0:
-        actual["loss_reduction"] = 1 - final_loss / state.initial_loss
+    actual = {"steps": float(state.step)}
+    if state.initial_loss is not None and final_loss is not None:
+        actual |= {"initial_loss": state.initial_loss, "final_loss": final_loss}
+        if state.initial_loss > 0:
+            actual["loss_reduction"] = 1 - final_loss / state.initial_loss
     for record in state.validation:
         if record["step"] == kept_step:
             actual |= record.get("metrics", {})
@@ -82,7 +86,7 @@ def judge(
 
 def history_of(state: TrainState) -> list[StepRecord]:
     """Return the steps, with the validation loss where there was a validation after one."""
-    measured = {record["step"]: record["loss"] for record in state.validation}
+    measured = {record["step"]: record["loss"] for record in state.validation if "loss" in record}
     return [
         {**record, "validation_loss": measured[record["step"]]} if record["step"] in measured else record
         for record in state.history

@@ -13,7 +13,7 @@ from typing import Final
 
 from crucible.data.tickets import GENERATOR
 
-__all__ = ["BUILD_PACKAGES", "TinyBaseRecipe", "build_versions"]
+__all__ = ["BUILD_PACKAGES", "RECIPES", "TinyBaseRecipe", "build_versions"]
 
 BUILD_PACKAGES: Final = ("torch", "transformers", "tokenizers")
 """The packages that a base model is built with; their versions are part of its identity."""
@@ -64,6 +64,14 @@ class TinyBaseRecipe:
             "versions": build_versions(),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+RECIPES: Final = {
+    "crucible/tiny": TinyBaseRecipe(),
+    "crucible/tiny-s": TinyBaseRecipe(steps=400, hidden_size=64, intermediate_size=172, layers=2, heads=2),
+}
+"""The built-in base models by name. `crucible/tiny-s` is a smaller student for `crucible/tiny`: it reads the same texts
+from the same seed, so it has the same vocabulary to the bit, and has fewer weights and fewer steps."""
 
 
 def build_versions() -> dict[str, str]:

@@ -16,8 +16,9 @@ class StepRecord(TypedDict):
     """One optimiser step, on `accumulation_steps` batches or fewer at the end of an epoch.
 
     `loss` is the mean loss per trained token of all its batches, dropout on, before the step: nats of negative
-    log-likelihood for `cross_entropy`. `tokens` are their input tokens. `validation_loss` is in the history of a result
-    where there was a validation after the step.
+    log-likelihood for `cross_entropy`; another objective says what its loss is. `tokens` are their input tokens.
+    `metrics` holds what an objective measures beside its loss, such as `dpo/margin`. `validation_loss` is in the
+    history of a result where there was a validation after the step.
     """
 
     step: int
@@ -26,6 +27,7 @@ class StepRecord(TypedDict):
     learning_rate: float
     gradient_norm: float
     tokens: int
+    metrics: NotRequired[dict[str, float]]
     validation_loss: NotRequired[float]
 
 
@@ -45,13 +47,14 @@ class EpochRecord(TypedDict):
 class ValidationRecord(TypedDict):
     """A validation after a step.
 
-    `loss` is the mean loss per trained token of the held-out items, dropout off. `metrics` holds all that was
-    measured: `validation_loss` and `validation_perplexity`, mean `loss` and `gradient_norm` of the steps since the
-    validation before, and the caller's own measures.
+    `loss` is the mean loss per trained token of the held-out items, dropout off; it is not there where an objective
+    validates by something else, such as a reward. `metrics` holds all that was measured: `validation_loss` and
+    `validation_perplexity`, mean `loss` and `gradient_norm` of the steps since the validation before, and the caller's
+    own measures.
     """
 
     step: int
-    loss: float
+    loss: NotRequired[float]
     metrics: NotRequired[dict[str, float]]
 
 
@@ -75,7 +78,8 @@ class TrainResult(msgspec.Struct, frozen=True, kw_only=True):
     """How a training went.
 
     Args:
-        initial_loss: Mean nats per trained token on a fixed sample of training items, dropout off, before any step.
+        initial_loss: Loss on a fixed sample of training items, dropout off, before any step: mean nats per trained
+            token of `cross_entropy`; NaN where the objective has no such loss, as reinforcement has none.
         final_loss: The same after the last step.
         steps: Optimiser steps taken in all, those before a resume included.
         history: One record a step, with the validation loss where there was a validation after it.
@@ -87,6 +91,7 @@ class TrainResult(msgspec.Struct, frozen=True, kw_only=True):
         stop_reason: Why it ended, in words.
         quality: How it stands with the quality targets; None where there are none.
         initial_validation_loss: Loss on the held-out items before any step; None without held-out items.
+        initial_validation: All that was measured on them before any step; None where nothing was.
         items: Training items used.
         truncated: Items, held-out ones included, whose prompt was shortened to fit.
         refused: Items left out because they did not fit.
@@ -115,3 +120,4 @@ class TrainResult(msgspec.Struct, frozen=True, kw_only=True):
     stop_reason: str = ""
     quality: QualityReport | None = None
     initial_validation_loss: float | None = None
+    initial_validation: dict[str, float] | None = None

@@ -14,13 +14,13 @@ from pydantic import Field, create_model
 
 from crucible.data.base_refusals import device_problems
 from crucible.errors import SpecErrors
-from crucible.ir import Experiment, LoraConfig, TrainingConfig
+from crucible.ir import Experiment, LoraConfig, Model, TrainingConfig
 from crucible.pipeline import StageOptions
 from crucible.train.feasibility import config_problems
 from crucible.train.refusals import training_problems
 from crucible.train.translation import place_of, values_of
 
-__all__ = ["SupervisedTrainOptions", "TrainNaming", "problems", "resolve"]
+__all__ = ["SupervisedTrainOptions", "TrainNaming", "optional_fields", "problems", "resolve"]
 
 
 class TrainNaming(StageOptions):
@@ -35,9 +35,14 @@ class TrainNaming(StageOptions):
     )
 
 
-def _optional_fields() -> dict[str, Any]:
+def optional_fields(kind_of: type[Model] = LoraConfig) -> dict[str, Any]:
+    """Return the fields of a configuration for `create_model`, each None where it is not given.
+
+    Args:
+        kind_of: The configuration.
+    """
     fields: dict[str, Any] = {}
-    for name, field in LoraConfig.model_fields.items():
+    for name, field in kind_of.model_fields.items():
         kind: Any = field.annotation
         for constraint in field.metadata:
             kind = Annotated[kind, constraint]
@@ -49,7 +54,7 @@ def _optional_fields() -> dict[str, Any]:
 
 
 SupervisedTrainOptions: Final[type[TrainNaming]] = create_model(
-    "SupervisedTrainOptions", __base__=TrainNaming, __doc__="Options of `supervised_train`.", **_optional_fields()
+    "SupervisedTrainOptions", __base__=TrainNaming, __doc__="Options of `supervised_train`.", **optional_fields()
 )
 """Options of `supervised_train`: every field of `LoraConfig`, None where not given, and the names."""
 

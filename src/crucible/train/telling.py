@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterable
 
 from crucible import events
-from crucible.ir import LoraConfig
+from crucible.events.registry import event_info
 from crucible.train.checkpoints import TrainState
-from crucible.train.early_stopping import best_of, value_of, watched
+from crucible.train.early_stopping import best_of, value_of
+from crucible.train.keeping.choice import Mode
 from crucible.train.memory import peak_memory_bytes
 from crucible.train.records import EpochRecord, StepRecord
 
@@ -30,8 +31,8 @@ class Pace:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Input tokens a second; None before the first step."""
-        return self.tokens * 1e9 / self.took_ns if self.took_ns else None
+        """Input tokens a second; None before the first step, and where no token was counted."""
+        return self.tokens * 1e9 / self.took_ns if self.took_ns and self.tokens else None
 
     def step(self, tokens: int, sent_ns: int) -> Pace:
         """Add a step that has just ended; return its own: it took from the end of the one before, or its sending.
@@ -85,8 +86,18 @@ def tell_epoch(span: events.Span, record: EpochRecord, pace: Pace, device: str) 
     )
 
 
-def tell_step(record: StepRecord, pace: Pace, device: str, *, model: str, total_steps: int) -> None:
-    """Tell of an optimiser step."""
+def tell_step(
+    record: StepRecord, pace: Pace, device: str, *, model: str, total_steps: int, loss_function: str = ""
+) -> None:
+    """Tell of an optimiser step; metrics that the registry has a unit for are measurements as well."""
+    metrics = record.get("metrics", {})
+    info = event_info("crucible_train.batch.stop") if metrics else None
+    with_unit = frozenset(info.measurements if info else ())
+    about: dict[str, object] = {"model": model, "total_steps": total_steps, "epoch": record["epoch"]}
+    if loss_function:
+        about["loss_function"] = loss_function
+    if metrics:
+        about["metrics"] = dict(metrics)
     events.emit(
         "crucible_train.batch.stop",
         {
@@ -97,14 +108,15 @@ def tell_step(record: StepRecord, pace: Pace, device: str, *, model: str, total_
             "tokens": record["tokens"],
             "duration_ns": pace.took_ns,
             **costs(pace, device),
+            **{name: value for name, value in metrics.items() if name in with_unit},
         },
-        {"model": model, "total_steps": total_steps, "epoch": record["epoch"]},
+        about,
     )
 
 
-def tell_stopped(reason: str, state: TrainState, config: LoraConfig, *, model: str, total_steps: int) -> None:
-    """Say that early stopping ended a training, why, and which checkpoint is the best."""
-    metric, mode = watched(config)
+def tell_stopped(reason: str, state: TrainState, watched: tuple[str, Mode], *, model: str, total_steps: int) -> None:
+    """Say that early stopping ended a training, why, and which checkpoint is the best by the watched metric."""
+    metric, mode = watched
     best = best_of(state.validation, metric, mode)
     events.decision(
         f"stopped at step {state.step} of {total_steps}",

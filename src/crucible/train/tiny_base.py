@@ -1,4 +1,4 @@
-"""The built-in base model `crucible/tiny`: built once on this machine, then found in the cache.
+"""The built-in base models `crucible/tiny` and `crucible/tiny-s`: built once on this machine, then found in the cache.
 
 No weights are shipped and none are downloaded: `build` makes a small Llama-architecture model from a recipe, pre-trains
 it on synthetic text (`pretraining`) and keeps it as an ordinary transformers folder. A folder in the cache counts only
@@ -7,13 +7,13 @@ if every file has the digest that its manifest says; processes that need it at t
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -21,20 +21,22 @@ from crucible import events
 from crucible.data.tickets import GENERATOR
 from crucible.errors import StoreError, require
 from crucible.ir import atomic_write, file_sha256, sync_folder
-from crucible.pipeline import check_cancelled
-from crucible.train.recipe import BUILD_PACKAGES, TinyBaseRecipe, build_versions
+from crucible.train.folder_lock import locked
+from crucible.train.recipe import BUILD_PACKAGES, RECIPES, TinyBaseRecipe, build_versions
 
-__all__ = ["NAME", "Progress", "TinyBaseRecipe", "build", "cache_folder"]
+__all__ = ["NAME", "SMALL", "Progress", "TinyBaseRecipe", "build", "build_small", "cache_folder"]
 
 NAME: Final = "crucible/tiny"
-"""The name under which documents ask for it."""
+"""The name under which documents ask for the larger one."""
+
+SMALL: Final = "crucible/tiny-s"
+"""The name under which documents ask for the smaller one, a student for the other: both have the same vocabulary."""
 
 Progress = Callable[[int, int, float], None]
 """Told (step, total steps, loss) while a base model is built."""
 
 _MANIFEST: Final = "manifest.json"
 _FORMAT: Final = "crucible-base/1"
-_POLL_S: Final = 0.2
 
 
 def cache_folder() -> Path:
@@ -46,12 +48,24 @@ def cache_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "crucible" / "base"
 
 
-def build(progress: Progress | None = None, *, recipe: TinyBaseRecipe | None = None, cache: Path | None = None) -> Path:
-    """Return the folder of the base model, building it first where the cache does not have it whole.
+def build_small(progress: Progress | None = None) -> Path:
+    """Return the folder of `crucible/tiny-s`, as `build` does."""
+    return build(progress, name=SMALL)
+
+
+def build(
+    progress: Progress | None = None,
+    *,
+    name: str = NAME,
+    recipe: TinyBaseRecipe | None = None,
+    cache: Path | None = None,
+) -> Path:
+    """Return the folder of a base model, building it first where the cache does not have it whole.
 
     Args:
         progress: Told how far the building is; the events `crucible_train.base_build.*` say the same.
-        recipe: How it is made; None: the one of `crucible/tiny`.
+        name: One of `RECIPES`, for its card and events.
+        recipe: How it is made; None: the one of that name.
         cache: Where base models are kept; None: `cache_folder()`.
 
     Raises:
@@ -60,8 +74,8 @@ def build(progress: Progress | None = None, *, recipe: TinyBaseRecipe | None = N
         StoreError: The cache cannot be written.
     """
     for package in (*BUILD_PACKAGES, "safetensors"):
-        require(package, extra="train", feature=f"the base model {NAME}")
-    recipe = recipe or TinyBaseRecipe()
+        require(package, extra="train", feature=f"the base model {name}")
+    recipe = recipe or RECIPES[name]
     place = (cache or cache_folder()) / recipe.key()
     if _damage(place) is None:
         return place
@@ -70,24 +84,24 @@ def build(progress: Progress | None = None, *, recipe: TinyBaseRecipe | None = N
         if damage is None:  # another process built it meanwhile
             return place
         if place.exists():
-            events.decision("built the base model again", damage, metadata={"base_model": NAME, "path": str(place)})
+            events.decision("built the base model again", damage, metadata={"base_model": name, "path": str(place)})
         for torn in place.parent.glob(f".{place.name}.*.tmp"):  # a build was killed; under the lock nobody else builds
             shutil.rmtree(torn, ignore_errors=True)
-        return _build_into(place, recipe, progress)
+        return _build_into(place, name, recipe, progress)
 
 
-def _build_into(place: Path, recipe: TinyBaseRecipe, progress: Progress | None) -> Path:
+def _build_into(place: Path, name: str, recipe: TinyBaseRecipe, progress: Progress | None) -> Path:
     """Build beside the place and rename, so that the place holds a whole model or none."""
     from crucible.train.pretraining import pretrain
 
     temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
-    about = {"base_model": NAME, "total_steps": recipe.steps, "seed": recipe.seed, "synthetic": True}
+    about = {"base_model": name, "total_steps": recipe.steps, "seed": recipe.seed, "synthetic": True}
     try:
         temporary.mkdir()
         with events.span("crucible_train.base_build", about) as span:
-            loss, parameters = pretrain(recipe, temporary, _reporter(recipe, progress))
+            loss, parameters = pretrain(recipe, temporary, _reporter(name, recipe, progress))
             span.measure(loss=loss, steps=recipe.steps)
-        _write_card(temporary, recipe, loss, parameters)
+        _write_card(temporary, name, recipe, loss, parameters)
         _write_manifest(temporary)
         if place.exists():
             shutil.rmtree(place)
@@ -105,9 +119,9 @@ def _build_into(place: Path, recipe: TinyBaseRecipe, progress: Progress | None) 
     return place
 
 
-def _reporter(recipe: TinyBaseRecipe, progress: Progress | None) -> Callable[[int, float], None]:
+def _reporter(name: str, recipe: TinyBaseRecipe, progress: Progress | None) -> Callable[[int, float], None]:
     def report(step: int, loss: float) -> None:
-        about = {"base_model": NAME, "total_steps": recipe.steps}
+        about = {"base_model": name, "total_steps": recipe.steps}
         events.emit("crucible_train.base_build.progress", {"step": step, "loss": loss}, about)
         if progress is not None:
             progress(step, recipe.steps, loss)
@@ -115,29 +129,10 @@ def _reporter(recipe: TinyBaseRecipe, progress: Progress | None) -> Callable[[in
     return report
 
 
-@contextlib.contextmanager
-def _locked(place: Path) -> Generator[None]:
-    """Hold the lock of a cache entry; the system releases it if this process dies."""
-    filelock = cast("Any", require("filelock", extra="train"))
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(place.with_name(f"{place.name}.lock"))
-        while True:
-            check_cancelled()
-            try:
-                lock.acquire(timeout=_POLL_S)
-                break
-            except filelock.Timeout:
-                continue
-    except OSError as error:
-        raise StoreError(
-            f"the cache {place.parent} cannot be written ({error.strerror or error}); "
-            "set CRUCIBLE_CACHE to a writable folder"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+def _locked(place: Path) -> AbstractContextManager[None]:
+    """Return a block that holds the lock of a cache entry; the system releases it if this process dies."""
+    lock, advice = place.with_name(f"{place.name}.lock"), "set CRUCIBLE_CACHE to a writable folder"
+    return locked(lock, f"the cache {place.parent}", advice, extra="train", feature="a built-in base model")
 
 
 def _damage(place: Path) -> str | None:
@@ -157,12 +152,12 @@ def _write_manifest(folder: Path) -> None:
     atomic_write(folder / _MANIFEST, json.dumps({"format": _FORMAT, "files": files}, indent=2) + "\n")
 
 
-def _write_card(folder: Path, recipe: TinyBaseRecipe, loss: float, parameters: int) -> None:
-    settings = "\n".join(f"- {name}: {value}" for name, value in dataclasses.asdict(recipe).items())
-    versions = ", ".join(f"{name} {version}" for name, version in build_versions().items())
+def _write_card(folder: Path, name: str, recipe: TinyBaseRecipe, loss: float, parameters: int) -> None:
+    settings = "\n".join(f"- {field}: {value}" for field, value in dataclasses.asdict(recipe).items())
+    versions = ", ".join(f"{package} {version}" for package, version in build_versions().items())
     atomic_write(
         folder / "MODEL.md",
-        f"""# {NAME}
+        f"""# {name}
 
 A small language model of the Llama architecture with {parameters} parameters, built by Crucible on this machine.
 It exists so that experiments run where no weights can be downloaded; it knows nothing of the world.

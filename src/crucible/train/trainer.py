@@ -1,43 +1,47 @@
 """The trainer: one adapter from its configuration to weights on disk and a sampler.
 
-It owns a session and a folder. The loop itself is in `loop`, what goes into it in `examples`, what it leaves on disk in
-`checkpoints`.
+It owns a session and a folder. The loop itself is in `loop`, what it optimises in an `Objective` (of `train`, in
+`supervised`, with what goes into it in `examples`), what it leaves on disk in `checkpoints`.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from crucible import events
 from crucible.backends import Backend, LocalBackend, Sampler, Session
-from crucible.backends.checkpoint import add_files
+from crucible.backends.checkpoint import MANIFEST, add_files
+from crucible.backends.hooks import GradientHook, attach
 from crucible.data import Item
 from crucible.errors import TrainError
-from crucible.ir import LoraConfig, to_dict
+from crucible.ir import LoraConfig, file_sha256, to_dict
 from crucible.pipeline import new_run_id
 from crucible.train.callbacks import Callbacks, Listeners, Measure
+from crucible.train.checkpoint_files import CheckpointFiles
 from crucible.train.checkpoints import CheckpointFolder, TrainState
 from crucible.train.early_stopping import watched
-from crucible.train.examples import TrainingData, prepare
+from crucible.train.examples import prepare
+from crucible.train.keeping.choice import Mode
 from crucible.train.keeping.store import CheckpointStore, open_checkpoints
 from crucible.train.keeping.stored import TRAINING
-from crucible.train.loop import SupervisedLoop
+from crucible.train.loop import TrainingLoop
 from crucible.train.non_finite import check_present
+from crucible.train.objective import Material, Objective
 from crucible.train.outcome import choose, history_of, judge
 from crucible.train.quality import check_metric_names
 from crucible.train.records import Checkpoint, TrainResult
+from crucible.train.reported import check_reported
+from crucible.train.supervised import Supervised
 from crucible.train.telling import costs
-from crucible.train.validating import mean_loss
-from crucible.train.windows import steps_in_all
 
 __all__ = ["Trainer"]
 
-_SAMPLE = 32  # training items on which the loss before and after is measured
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -68,7 +72,8 @@ class Trainer:
         self._mirror = mirror
         self._state: TrainState | None = None
         self._result: TrainResult | None = None
-        self._data: TrainingData | None = None
+        self._material: Material | None = None
+        self._begun_with: str | None = None  # digest of the adapter
 
     @classmethod
     def start(
@@ -79,8 +84,9 @@ class Trainer:
         workspace: Path | str | None = None,
         name: str = "adapter",
         mirror: CheckpointStore | str | None = None,
-    ) -> Trainer:
-        """Open a session on `config.base_model` with a fresh adapter.
+        adapter: Path | str | None = None,
+    ) -> Self:
+        """Open a session on `config.base_model` with a fresh adapter, or with one that was trained before.
 
         Args:
             config: How to train.
@@ -89,14 +95,28 @@ class Trainer:
             name: Name of the adapter, for events and messages.
             mirror: Where each checkpoint is copied to as well, a folder or URL such as `s3://bucket/runs/7`: a training
                 whose workspace is empty goes on from there.
+            adapter: Folder of a saved adapter or a checkpoint to begin with: its weights, and its optimiser's state.
+                This is another training than the one it is of, so that everything may be configured anew but its shape.
 
         Raises:
             BackendError: The base model cannot be found or loaded, or the device is absent.
+            CheckpointError: The adapter is damaged, or of another model or rank.
             MissingExtra: The `train` extra is not installed, or what the mirror's URL needs.
         """
         kept = open_checkpoints(mirror) if isinstance(mirror, str) else mirror
         session = (backend or LocalBackend()).start_session(config)
-        return cls(config, session, workspace or Path(".crucible") / "train" / new_run_id(), name, mirror=kept)
+        trainer = cls(config, session, workspace or Path(".crucible") / "train" / new_run_id(), name, mirror=kept)
+        if adapter is not None:
+            trainer._begin_with(Path(adapter))
+        return trainer
+
+    def _begin_with(self, adapter: Path) -> None:
+        try:
+            self.session.load_checkpoint(adapter).result()
+            self._begun_with = file_sha256(adapter / MANIFEST)
+        except BaseException:
+            self.close()
+            raise
 
     def train(
         self,
@@ -105,6 +125,7 @@ class Trainer:
         resume: bool = False,
         callbacks: Callbacks | Sequence[Callbacks] = (),
         measures: Mapping[str, Measure] | None = None,
+        gradient_hooks: Iterable[str | tuple[str, GradientHook]] = (),
     ) -> TrainResult:
         """Train on a dataset and hold the kept weights.
 
@@ -115,6 +136,8 @@ class Trainer:
             callbacks: Whom to tell of steps, epochs and checkpoints, in this order.
             measures: By name, functions of a sampler of the current weights that return a number, each called at every
                 validation; early stopping and quality targets may name them.
+            gradient_hooks: What looks at the gradient before each optimiser step, behind what the configuration names:
+                names, or (name, function); see `crucible.backends.hooks`.
 
         Raises:
             DataError: The dataset is empty, an item has no answer, or none fits the model's window.
@@ -126,48 +149,82 @@ class Trainer:
             Cancelled: The run was asked to stop; a checkpoint is left behind.
             StoreError: A checkpoint cannot be written.
         """
+        self._check_untrained()
+        check_metric_names(self.config, measures or ())
+        attach(self.session, gradient_hooks)
+        data = prepare(dataset, self.session.tokenizer, self.config, self.session.window)
+        return self._carry_out(Supervised(data, self.config), resume, Listeners(callbacks, measures))
+
+    def run(
+        self,
+        objective: Objective,
+        *,
+        resume: bool = False,
+        callbacks: Callbacks | Sequence[Callbacks] = (),
+        measures: Mapping[str, Measure] | None = None,
+        gradient_hooks: Iterable[str | tuple[str, GradientHook]] = (),
+    ) -> TrainResult:
+        """Train for any objective and hold the kept weights; `train` does so for answers.
+
+        Args:
+            objective: What to train for.
+            resume: As `train` has it.
+            callbacks: As `train` has them.
+            measures: As `train` has them.
+            gradient_hooks: As `train` has them.
+
+        Raises:
+            As `train` does, and what the objective raises.
+        """
+        self._check_untrained()
+        check_reported(self.config, objective, measures or ())
+        attach(self.session, gradient_hooks)
+        return self._carry_out(objective, resume, Listeners(callbacks, measures))
+
+    def _check_untrained(self) -> None:
         if self._result is not None:
             raise TrainError(f"{self.name} is trained; start another trainer to train again")
+
+    def _carry_out(self, objective: Objective, resume: bool, listeners: Listeners) -> TrainResult:
         config, session = self.config, self.session
-        check_metric_names(config, measures or ())
-        data = self._data = prepare(dataset, session.tokenizer, config, session.window)
-        checkpoints = self._checkpoints(data)
+        material = self._material = objective.material
+        by = watched(config, objective.best_by)
+        checkpoints = self._checkpoints(objective, by)
         if not (resume or checkpoints.is_empty):
             raise TrainError(
                 f"{self.workspace} holds the checkpoints of a training; go on with resume=True, "
                 "or use another workspace"
             )
-        listeners = Listeners(callbacks, measures)
-        with events.span("crucible_train.training", self._about(data)) as span:
+        with events.span("crucible_train.training", self._about(objective)) as span:
             state = checkpoints.resume(session) if resume else None
             if state is None and self._state is not None:
                 raise TrainError(
                     f"{self.name} was in training already and left no checkpoint to go on from; start another trainer"
                 )
             span.annotate(resumed_from=state.step if state else 0)
-            sample = data.train[:_SAMPLE]
             if state is None:
-                state = TrainState(initial_loss=mean_loss(session, sample, config.batch_size, config.loss))
+                state = TrainState(initial_loss=objective.sample_loss(session))
             self._state = state
-            loop = SupervisedLoop(session, data, config, state, checkpoints, model=self.name, listeners=listeners)
+            loop = TrainingLoop(session, objective, config, state, checkpoints, model=self.name, listeners=listeners)
             loop.run()
-            final_loss = mean_loss(session, sample, config.batch_size, config.loss)
-            check_present("the final loss", final_loss, state.step, checkpoints)
-            kept, best = choose(checkpoints, state, config, model=self.name)
+            final_loss = objective.sample_loss(session)
+            if final_loss is not None:
+                check_present("the final loss", final_loss, state.step, checkpoints)
+            kept, best = choose(checkpoints, state, config, by, model=self.name)
             if kept.step != state.step:
                 checkpoints.load(session, kept.step)
             quality = judge(state, kept.step, final_loss, config, model=self.name)
             span.annotate(stopped_early=loop.stopped is not None, quality=quality.summary if quality else None)
+            losses = {"initial_loss": state.initial_loss, "final_loss": final_loss}
             span.measure(
-                initial_loss=state.initial_loss,
-                final_loss=final_loss,
+                **{name: loss for name, loss in losses.items() if loss is not None},
                 steps=state.step,
                 tokens=state.tokens,
                 **costs(loop.pace, session.device),
             )
         self._result = TrainResult(
-            initial_loss=state.initial_loss,
-            final_loss=final_loss,
+            initial_loss=math.nan if state.initial_loss is None else state.initial_loss,
+            final_loss=math.nan if final_loss is None else final_loss,
             steps=state.step,
             history=history_of(state),
             validation=state.validation,
@@ -178,12 +235,13 @@ class Trainer:
             stop_reason=loop.stopped or f"all {state.step} steps are taken",
             quality=quality,
             initial_validation_loss=state.initial_validation_loss,
-            items=len(data.train),
-            truncated=data.truncated,
-            refused=data.refused,
+            initial_validation=state.initial_validation,
+            items=material.items,
+            truncated=material.truncated,
+            refused=material.refused,
             tokens=state.tokens,
             parameters_trained=session.trainable_parameters,
-            synthetic=data.synthetic,
+            synthetic=material.synthetic,
             base_digest=session.base_digest,
         )
         return self._result
@@ -202,13 +260,15 @@ class Trainer:
         """
         if not _NAME.fullmatch(name):
             raise TrainError(f'"{name}" cannot name a saved adapter; use letters, digits, ".", "_" and "-"')
-        path = self.session.save_checkpoint(self.workspace / "saved" / name).result()
         if self._result is not None:
             step, metrics = self._result.kept.step, self._result.kept.metrics
         else:
             step, metrics = (self._state.step if self._state else 0), dict[str, float]()
         about = {**self._origin(), "step": step, "metrics": metrics}
-        add_files(path, {TRAINING: json.dumps(about, indent=2).encode() + b"\n"})
+        saved = self.workspace / "saved"
+        with CheckpointFiles(saved).locked():  # nobody prunes or copies what has no `training.json` yet
+            path = self.session.save_checkpoint(saved / name).result()
+            add_files(path, {TRAINING: json.dumps(about, indent=2).encode() + b"\n"})
         events.emit("crucible_train.checkpoint.saved", {"step": step}, {"model": self.name, "path": str(path)})
         return Checkpoint(name, step, path, metrics)
 
@@ -220,7 +280,7 @@ class Trainer:
         """Release the session; samplers go on answering."""
         self.session.close()
 
-    def __enter__(self) -> Trainer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -228,9 +288,16 @@ class Trainer:
     ) -> None:
         self.close()
 
-    def _checkpoints(self, data: TrainingData) -> CheckpointFolder:
-        identity = {**to_dict(self.config), "data": data.digest, "base_digest": self.session.base_digest}
-        metric, mode = watched(self.config)
+    def _checkpoints(self, objective: Objective, by: tuple[str, Mode]) -> CheckpointFolder:
+        data, base = objective.material.digest, self.session.base_digest
+        config = to_dict(self.config)
+        del config["gradient_hooks"]  # they look at a training and change nothing of it
+        identity = {**config, "data": data, "base_digest": base, **objective.identity}
+        if not isinstance(objective, Supervised):  # whose checkpoints are older than other kinds
+            identity["objective"] = objective.kind
+        if self._begun_with is not None:
+            identity["adapter"] = self._begun_with
+        metric, mode = by
         return CheckpointFolder(
             self.workspace / "checkpoints",
             identity,
@@ -244,8 +311,8 @@ class Trainer:
 
     def _origin(self) -> dict[str, Any]:
         """Return what a saved adapter was made from; without `data` if it was never trained."""
-        data = self._data
-        trained = {"items": len(data.train), "sha256": data.digest, "synthetic": data.synthetic} if data else None
+        data = self._material
+        trained = {"items": data.items, "sha256": data.digest, "synthetic": data.synthetic} if data else None
         return {
             "model": self.name,
             "base_model": self.config.base_model,
@@ -253,16 +320,19 @@ class Trainer:
             "data": trained,
         }
 
-    def _about(self, data: TrainingData) -> dict[str, Any]:
+    def _about(self, objective: Objective) -> dict[str, Any]:
+        material = objective.material
         return {
             "model": self.name,
             "base_model": self.config.base_model,
             "rank": self.config.rank,
-            "total_steps": steps_in_all(self.config, len(data.train)),
-            "items": len(data.train),
-            "validation_items": len(data.validation),
-            "truncated": data.truncated,
-            "refused": data.refused,
+            "objective": objective.kind,
+            **({"loss_function": objective.loss_function} if objective.loss_function else {}),
+            "total_steps": objective.total_steps,
+            "items": material.items,
+            "validation_items": material.held_out,
+            "truncated": material.truncated,
+            "refused": material.refused,
             "seed": self.config.seed,
             "parameters_trained": self.session.trainable_parameters,
         }

@@ -20,7 +20,7 @@ class TrainState(msgspec.Struct):
     """Where a training stands; all that a resumed one needs beside the weights.
 
     Args:
-        initial_loss: Loss of the sample before the first step.
+        initial_loss: Loss of the sample before the first step; None where the objective has none.
         step: Optimiser steps taken.
         epoch: The epoch of the next batch, from 0.
         position: Batches of that epoch already trained on.
@@ -28,9 +28,12 @@ class TrainState(msgspec.Struct):
         history: One record a step.
         validation: One record a validation.
         initial_validation_loss: Loss on the held-out items before the first step; None without held-out items.
+        began: The step after which the iteration that ended with `step` began; None: the step before it.
+        extra: What else the objective needs to go on.
+        initial_validation: What was measured before the first step; None where nothing was.
     """
 
-    initial_loss: float
+    initial_loss: float | None
     step: int = 0
     epoch: int = 0
     position: int = 0
@@ -38,6 +41,9 @@ class TrainState(msgspec.Struct):
     history: list[StepRecord] = []
     validation: list[ValidationRecord] = []
     initial_validation_loss: float | None = None
+    began: int | None = None
+    extra: dict[str, Any] = {}
+    initial_validation: dict[str, float] | None = None
 
 
 class TrainingRecord(msgspec.Struct, frozen=True):

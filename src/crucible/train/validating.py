@@ -1,11 +1,10 @@
-"""Validation: what the weights are worth on the held-out items, measured without touching a gradient, and told."""
+"""Validation: what the weights are worth on what is held out, measured without touching a gradient, and told."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from crucible import events
@@ -15,8 +14,9 @@ from crucible.ir import LoraConfig
 from crucible.pipeline import check_cancelled
 from crucible.train.callbacks import Listeners
 from crucible.train.checkpoints import CheckpointFolder, TrainState
-from crucible.train.examples import Example, TrainingData
-from crucible.train.non_finite import check_present
+from crucible.train.examples import Example
+from crucible.train.non_finite import check_measured, check_present
+from crucible.train.objective import Objective, Validated
 from crucible.train.quality import assess
 from crucible.train.records import ValidationRecord
 from crucible.train.telling import Pace, costs
@@ -24,7 +24,6 @@ from crucible.train.telling import Pace, costs
 __all__ = ["Validator", "mean_loss"]
 
 _AHEAD = 4  # requests sent before the first is answered; more only lengthen the wait after a cancel
-_LARGEST_LOSS = 709.0  # beyond it exp overflows
 
 
 def mean_loss(session: Session, examples: Sequence[Example], batch_size: int, loss: str = "cross_entropy") -> float:
@@ -56,25 +55,32 @@ class Validator:
 
     Args:
         session: The adapter in training.
-        data: With the held-out items; without any, nothing is measured.
-        config: Batch size, loss, intervals, quality targets.
+        objective: What it is trained for; where nothing is held out, nothing is measured.
+        config: Intervals, quality targets.
         listeners: The caller's own measures.
         model: Name of the adapter, for events.
     """
 
     def __init__(
-        self, session: Session, data: TrainingData, config: LoraConfig, listeners: Listeners, *, model: str
+        self, session: Session, objective: Objective, config: LoraConfig, listeners: Listeners, *, model: str
     ) -> None:
         self._session = session
-        self._examples = data.validation
+        self._objective = objective
+        self._held_out = objective.material.held_out
         self._config = config
         self._listeners = listeners
         self._model = model
         self._every = config.eval_every or config.save_every or config.checkpoint_interval
 
-    def is_due(self, step: int, total_steps: int) -> bool:
-        """Whether there is something to validate after a step."""
-        return bool(self._examples) and (step % self._every == 0 or step == total_steps)
+    def is_due(self, step: int, began: int, total_steps: int) -> bool:
+        """Whether there is something to validate after the iteration that ended with a step.
+
+        Args:
+            step: Its last step.
+            began: The step after which it began.
+            total_steps: Of the training.
+        """
+        return self._held_out > 0 and (step // self._every > began // self._every or step == total_steps)
 
     def measure_untrained(self, state: TrainState, checkpoints: CheckpointFolder) -> None:
         """Measure before the first step, for the beginning of the curve; no checkpoint stands for it.
@@ -82,12 +88,11 @@ class Validator:
         Raises:
             NonFiniteLoss: The loss is no number.
         """
-        if self._examples and state.initial_validation_loss is None:
+        if self._held_out and state.initial_validation is None and state.initial_validation_loss is None:
             started_ns = time.monotonic_ns()
-            loss, pace = self._loss()
-            check_present("the validation loss", loss, 0, checkpoints)
-            state.initial_validation_loss = loss
-            self._tell(0, loss, time.monotonic_ns() - started_ns, pace, {"validation_loss": loss})
+            found, pace = self._measure(state, checkpoints)
+            state.initial_validation_loss, state.initial_validation = found.loss, _metrics(found)
+            self._tell(0, found.loss, time.monotonic_ns() - started_ns, pace, _metrics(found))
 
     def validate(self, state: TrainState, checkpoints: CheckpointFolder) -> None:
         """Measure the weights as they are and write it down.
@@ -101,43 +106,45 @@ class Validator:
             TrainError: A measure of the caller raised.
         """
         started_ns = time.monotonic_ns()
-        loss, pace = self._loss()
-        check_present("the validation loss", loss, state.step, checkpoints)
-        metrics = self._metrics(state, loss) | self._listeners.measured(self._session.create_sampler, state.step)
-        state.validation.append(ValidationRecord(step=state.step, loss=loss, metrics=metrics))
-        self._tell(state.step, loss, time.monotonic_ns() - started_ns, pace, metrics)
+        found, pace = self._measure(state, checkpoints)
+        metrics = _metrics(found) | self._since(state)
+        metrics |= self._listeners.measured(self._session.create_sampler, state.step)
+        record = ValidationRecord(step=state.step, metrics=metrics)
+        if found.loss is not None:
+            record = ValidationRecord(step=state.step, loss=found.loss, metrics=metrics)
+        state.validation.append(record)
+        self._tell(state.step, found.loss, time.monotonic_ns() - started_ns, pace, metrics)
 
-    def _loss(self) -> tuple[float, Pace]:
-        """Return the loss, and how fast it was computed; the caller's own measures are no part of that."""
+    def _measure(self, state: TrainState, checkpoints: CheckpointFolder) -> tuple[Validated, Pace]:
+        """Return what was found, and how fast; the caller's own measures are no part of that."""
         started_ns = time.monotonic_ns()
-        loss = mean_loss(self._session, self._examples, self._config.batch_size, self._config.loss)
-        tokens = sum(len(example.datum) for example in self._examples)
-        return loss, Pace(tokens, time.monotonic_ns() - started_ns)
+        found = self._objective.validate(self._session)
+        pace = Pace(found.tokens, time.monotonic_ns() - started_ns)
+        if found.loss is not None:
+            check_present("the validation loss", found.loss, state.step, checkpoints)
+        check_measured(found.metrics, state.step)
+        return found, pace
 
-    def _metrics(self, state: TrainState, loss: float) -> dict[str, float]:
-        metrics = {"validation_loss": loss}
-        if self._config.loss == "cross_entropy":  # of nats; another loss has none
-            metrics["validation_perplexity"] = math.exp(min(loss, _LARGEST_LOSS))
-        since = state.validation[-1]["step"] if state.validation else 0
-        steps = state.history[since:]
-        if steps:
-            for name in ("loss", "gradient_norm"):
-                metrics[name] = sum(record[name] for record in steps) / len(steps)
-        return metrics
+    def _since(self, state: TrainState) -> dict[str, float]:
+        """Return the means over the steps since the validation before."""
+        steps = state.history[state.validation[-1]["step"] if state.validation else 0 :]
+        if not steps:
+            return {}
+        return {name: sum(record[name] for record in steps) / len(steps) for name in ("loss", "gradient_norm")}
 
-    def _tell(self, step: int, loss: float, took_ns: int, pace: Pace, metrics: dict[str, float]) -> None:
-        metadata: dict[str, object] = {"model": self._model, "items": len(self._examples), "metrics": metrics}
+    def _tell(self, step: int, loss: float | None, took_ns: int, pace: Pace, metrics: Mapping[str, float]) -> None:
+        metadata: dict[str, object] = {"model": self._model, "items": self._held_out, "metrics": dict(metrics)}
+        if self._objective.loss_function:
+            metadata["loss_function"] = self._objective.loss_function
         targets = {name: wanted for name, wanted in (self._config.quality_targets or {}).items() if name in metrics}
         if targets:
             report = assess(targets, metrics)
             metadata |= {"quality": report.summary, "missed": [each.metric for each in report.missed]}
-        events.emit(
-            "crucible_train.validation.stop",
-            {
-                "step": step,
-                "loss": loss,
-                "duration_ns": took_ns,
-                **costs(pace, self._session.device),
-            },
-            metadata,
-        )
+        measured = {"step": step, "duration_ns": took_ns, **costs(pace, self._session.device)}
+        if loss is not None:
+            measured["loss"] = loss
+        events.emit("crucible_train.validation.stop", measured, metadata)
+
+
+def _metrics(found: Validated) -> dict[str, float]:
+    return {**({} if found.loss is None else {"validation_loss": found.loss}), **found.metrics}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import itertools
 import json
 import os
 import threading
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from crucible import pipeline
+from crucible.backends.checkpoint import read_checkpoint
 from crucible.errors import Cancelled, CheckpointError, MissingExtra, StoreError, StoreUnavailable
 from crucible.train.keeping import CheckpointCache, CheckpointStore, open_checkpoints
 from crucible.train.keeping.calls import run_all
@@ -41,6 +44,173 @@ def test_a_server_that_dies_in_the_middle_of_an_upload_leaves_nothing_to_be_seen
         whole.find("step-000001")
     assert whole.put(folder).problem is None
     whole.verify("step-000001")
+
+
+def test_a_replacement_that_dies_in_the_middle_takes_nothing_away(
+    s3: str, line: Callable[..., Any], make: Make, cache: CheckpointCache
+) -> None:
+    """The old one is listed, whole and with its record, as if nobody had tried; the next try replaces it."""
+    whole = bucket(s3, cache)
+    old = whole.put(make(1), record=b"old")
+    folder = make(1, weights=os.urandom(300_000), validation_loss=0.5)
+    with pytest.raises(StoreUnavailable):
+        bucket(line(cut_after=150_000).address, cache).put(folder, record=b"new")
+    assert whole.list_checkpoints() == [old]
+    whole.verify("step-000001")
+    assert whole.record("step-000001") == b"old"
+    assert whole.put(folder, record=b"new").metrics == {"validation_loss": 0.5}
+    whole.verify("step-000001")
+    assert whole.record("step-000001") == b"new"
+
+
+@pytest.mark.parametrize("nth", [1, 3, 5, 6, 7])
+def test_a_replacement_that_is_refused_takes_nothing_away(
+    make: Make, cache: CheckpointCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """Whichever write the place refuses, a file's, the record's or the manifest's: the old one stays, to the bit."""
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    if files.exists("/refusing"):
+        files.rm("/refusing", recursive=True)
+    store = open_checkpoints("memory://refusing", cache=cache)
+    old = store.put(make(1), record=b"old")
+    writes, numbers = list[str](), itertools.count(1)
+
+    def refusing(name: str) -> Callable[..., Any]:
+        write = getattr(type(files), name)
+
+        def refuse(self: Any, *args: Any, **options: Any) -> Any:
+            writes.append(name)
+            if next(numbers) == nth:
+                raise OSError(28, "No space left on device")
+            return write(self, *args, **options)
+
+        return refuse
+
+    replacement = make(1, weights=b"other")
+    with monkeypatch.context() as patched:
+        for name in ("put_file", "pipe_file"):
+            patched.setattr(type(files), name, refusing(name))
+        with pytest.raises(StoreError, match="No space left on device"):
+            store.put(replacement, record=b"new")
+    assert len(writes) >= nth
+    assert store.list_checkpoints() == [old]
+    assert store.record("step-000001") == b"old"
+    store.fetch("step-000001", tmp_path / "copy")
+    assert store.put(replacement).problem is None
+    assert store.record("step-000001") is None
+
+
+def test_one_replacement_after_another_leaves_only_the_last(
+    s3: str, objects: Any, make: Make, cache: CheckpointCache, tmp_path: Path
+) -> None:
+    """What the bucket holds in the end is one checkpoint, and removing it leaves nothing."""
+    store = bucket(s3, cache)
+    for number in range(2):
+        folder = make(1, weights=bytes([number]) * 9)
+        store.put(folder, record=str(number).encode())
+        assert store.record("step-000001") == str(number).encode()
+        assert read_checkpoint(store.fetch("step-000001", tmp_path / "copy")) == read_checkpoint(folder)
+        assert len(objects.find("kept/runs")) == 7  # five files, the manifest and the record
+    objects.rm_file("kept/runs/step-000001/manifest.json")  # a removal that was torn
+    (half, *_) = (path for path in objects.find("kept/runs") if path.endswith("adapter_config.json"))
+    objects.rm_file(half)
+    store.put(folder)
+    assert read_checkpoint(store.fetch("step-000001", tmp_path / "copy")) == read_checkpoint(folder)
+    assert store.record("step-000001") is None
+    store.remove("step-000001")
+    assert objects.find("kept/runs") == []
+
+
+def test_a_flat_checkpoint_of_an_older_version_is_read_and_replaced(
+    s3: str, objects: Any, make: Make, cache: CheckpointCache, tmp_path: Path
+) -> None:
+    """All files and the manifest in one folder, the record beside it: as every version before wrote them."""
+    folder = make(1)
+    for file in folder.iterdir():
+        objects.pipe_file(f"kept/runs/step-000001/{file.name}", file.read_bytes())
+    objects.pipe_file("kept/runs/step-000001.json", b"record")
+    store = bucket(s3, cache)
+    assert [each.problem for each in store.list_checkpoints()] == [None]
+    assert store.record("step-000001") == b"record"
+    with store.opened("step-000001") as path:
+        assert read_checkpoint(path) == read_checkpoint(folder)
+    store.put(folder)
+    assert store.record("step-000001") == b"record"
+    other = make(1, weights=b"other")
+    store.put(other)
+    assert store.record("step-000001") is None
+    assert not objects.exists("kept/runs/step-000001.json")
+    assert read_checkpoint(store.fetch("step-000001", tmp_path / "copy")) == read_checkpoint(other)
+
+
+@pytest.mark.parametrize("read", ["opened", "fetch", "verify", "record"])
+def test_a_checkpoint_that_is_replaced_between_two_requests_is_read_whole(
+    make: Make, cache: CheckpointCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    """What a reader takes for the files of the new manifest are not those of the old one, nor its record."""
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    if files.exists("/replaced"):
+        files.rm("/replaced", recursive=True)
+    store, writer = (open_checkpoints("memory://replaced", cache=cache) for _ in range(2))
+    store.put(make(1), record=b"old")
+    folder = make(1, weights=b"another")
+    place = store._place  # type: ignore[attr-defined]
+    lists = place.list_files
+
+    def listed() -> Any:
+        """Right after the first list somebody else puts another one there."""
+        found = lists()
+        monkeypatch.setattr(place, "list_files", lists)
+        writer.put(folder, record=b"new")
+        return found
+
+    monkeypatch.setattr(place, "list_files", listed)
+    if read == "record":
+        assert store.record("step-000001") in (b"old", None)
+        return
+    with pytest.raises(CheckpointError, match="is missing.*try again"):
+        if read == "opened":
+            with store.opened("step-000001"):
+                pass
+        elif read == "fetch":
+            store.fetch("step-000001", tmp_path / "copy")
+        else:
+            store.verify("step-000001")
+
+
+@pytest.mark.slow
+def test_a_reader_has_the_old_one_or_the_new_while_it_is_replaced(
+    s3: str, make: Make, cache: CheckpointCache, tmp_path: Path
+) -> None:
+    """Never a mixture: what comes is one of them to the bit, or a `CheckpointError`."""
+    store = bucket(s3, cache)
+    folders = [make(1, weights=b"a" * 50_000), tmp_path / "two" / "step-000001"]
+    folders[0] = folders[0].rename(tmp_path / "one")
+    make(1, weights=b"b" * 50_000).parent.rename(tmp_path / "two")
+    known = [read_checkpoint(folder) for folder in folders]
+    store.put(folders[0], "name")
+    done = threading.Event()
+
+    def write() -> None:
+        for number in range(4):
+            bucket(s3, cache).put(folders[(number + 1) % 2], "name")
+        done.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    seen = []
+    try:
+        while not done.is_set():
+            with contextlib.suppress(CheckpointError):
+                seen.append(known.index(read_checkpoint(store.fetch("name", tmp_path / "copy"))))
+    finally:
+        thread.join()
+    assert seen
+    assert read_checkpoint(store.fetch("name", tmp_path / "copy")) == known[0]
 
 
 def test_a_download_that_is_cut_leaves_nothing_behind(
@@ -160,6 +330,30 @@ def test_damage_in_the_bucket_is_named(
     assert cache.names() == []
 
 
+@pytest.mark.parametrize(
+    ("then", "says"), [("is removed", "is missing.*try again"), ("is written", "was changed while")]
+)
+def test_a_file_that_goes_while_it_is_read_is_no_fault_of_the_place(
+    s3: str, objects: Any, make: Make, cache: CheckpointCache, monkeypatch: pytest.MonkeyPatch, then: str, says: str
+) -> None:
+    """Between its opening and its first byte: the checkpoint cannot be used as it was, and the message says so."""
+    store = bucket(s3, cache)
+    store.put(make(1))
+    path = "kept/runs/step-000001/adapter_model.safetensors"
+    files = store._place._files  # type: ignore[attr-defined]
+    opens = files.open
+
+    def opened(name: str, *args: Any, **options: Any) -> Any:
+        file = opens(name, *args, **options)
+        if name == path:
+            objects.rm_file(path) if then == "is removed" else objects.pipe_file(path, b"others!")
+        return file
+
+    monkeypatch.setattr(files, "open", opened)
+    with pytest.raises(CheckpointError, match=f"s3://{path} {says}"):
+        store.verify("step-000001")
+
+
 def test_a_hostile_manifest_leads_nowhere(
     s3: str, objects: Any, make: Make, cache: CheckpointCache, tmp_path: Path
 ) -> None:
@@ -191,6 +385,14 @@ def test_what_a_dead_writer_left_is_swept_when_it_is_old(
     assert store.sweep() == []
     assert store.sweep(older_than_s=-5.0) == ["step-000002"]
     assert [each.name for each in store.list_checkpoints()] == ["step-000001"]
+    store.put(make(1, weights=b"other"))
+    torn = f"kept/runs/step-000001/_{'0' * 16}/adapter_config.json"
+    for path in (torn, f"kept/runs/step-000001/_{'0' * 16}.json"):
+        objects.pipe_file(path, b"{}")
+    assert store.sweep() == []
+    assert store.sweep(older_than_s=-5.0) == ["step-000001"]
+    assert not objects.exists(torn)
+    store.verify("step-000001")
 
 
 def test_large_files_go_in_parts(s3: str, make: Make, tmp_path: Path) -> None:

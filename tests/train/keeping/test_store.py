@@ -165,6 +165,17 @@ def test_a_damaged_one_is_never_put(store: CheckpointStore, make: Make) -> None:
     assert names(store) == []
 
 
+def test_a_damaged_replacement_takes_nothing_away(store: CheckpointStore, make: Make) -> None:
+    """The one that is there stays, with its record: without it no training would go on from it."""
+    old = store.put(make(1), record=b"record")
+    folder = make(1, weights=b"other")
+    (folder / "adapter_model.safetensors").write_bytes(b"OTHER")
+    with pytest.raises(CheckpointError, match=r"adapter_model\.safetensors is corrupt"):
+        store.put(folder)
+    assert store.find("step-000001") == old
+    assert store.record("step-000001") == b"record"
+
+
 def test_uploads_and_downloads_are_told_once(store: CheckpointStore, make: Make, tmp_path: Path) -> None:
     """With name, place, count of files and size."""
     with events.collect("crucible_train.checkpoint.*") as found:

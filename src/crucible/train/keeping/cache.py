@@ -14,6 +14,7 @@ import secrets
 import shutil
 import zlib
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -21,13 +22,13 @@ from crucible.backends import verify_checkpoint
 from crucible.backends.placing import placed
 from crucible.errors import CheckpointError, StoreError, require
 from crucible.ir import atomic_write
-from crucible.pipeline import check_cancelled
+from crucible.train.folder_lock import locked
 
 __all__ = ["CheckpointCache"]
 
 _MAX_BYTES: Final = 10 * 2**30
 _STRIPES: Final = 64  # so many locks for all copies: a lock file may never be removed
-_POLL_S: Final = 0.2
+_FEATURE: Final = "the cache of remote checkpoints"
 _KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -167,34 +168,14 @@ class CheckpointCache:
             path.unlink(missing_ok=True)
         return False
 
-    @contextlib.contextmanager
-    def _locked(self, name: str) -> Generator[None]:
-        """Hold a lock; the system releases it if this process dies."""
-        filelock = _filelock()
-        folder = self.folder / "locks"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(folder / name, thread_local=False)
-            while True:
-                check_cancelled()
-                try:
-                    lock.acquire(timeout=_POLL_S)
-                    break
-                except filelock.Timeout:
-                    continue
-        except OSError as error:
-            raise StoreError(
-                f"the cache {self.folder} cannot be written ({error.strerror or error}); "
-                "set CRUCIBLE_CACHE to a writable folder"
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
+    def _locked(self, name: str) -> AbstractContextManager[None]:
+        """Return a block that holds a lock; the system releases it if this process dies."""
+        advice = "set CRUCIBLE_CACHE to a writable folder"
+        return locked(self.folder / "locks" / name, f"the cache {self.folder}", advice, extra="s3", feature=_FEATURE)
 
 
 def _filelock() -> Any:
-    return cast("Any", require("filelock", extra="s3", feature="the cache of remote checkpoints"))
+    return cast("Any", require("filelock", extra="s3", feature=_FEATURE))
 
 
 def _is_whole(place: Path) -> bool:

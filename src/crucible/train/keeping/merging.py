@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
+import msgspec
+
 from crucible.backends import resolve_base_model
 from crucible.backends.base_files import base_files
 from crucible.backends.checkpoint import MANIFEST
@@ -37,6 +39,7 @@ def merge(
     any_base: bool = False,
     dtype: Literal["float32", "base"] = "float32",
     shard: str = "5GB",
+    name: str | None = None,
 ) -> Path:
     """Write base and adapter as one model in transformers' layout to the folder `into`, and return that.
 
@@ -50,6 +53,7 @@ def merge(
         any_base: Take the base even where it is not the one that the adapter was trained on.
         dtype: Number type of the weights on disk: `float32`, or that of the base, to which they are then rounded.
         shard: Largest file, as transformers takes it.
+        name: What the checkpoint is called where it is kept, for `training.json`; None: as the folder.
 
     Raises:
         CheckpointError: The checkpoint is damaged, does not fit the base, or was trained on another one.
@@ -63,15 +67,15 @@ def merge(
     from crucible.backends.local_base import load_base
 
     made_from = _described(checkpoint)
-    name = base_model or made_from.about.get("base_model")
-    if not isinstance(name, str) or not name:
+    called = base_model or made_from.about.get("base_model")
+    if not isinstance(called, str) or not called:
         raise CheckpointError(f"{checkpoint} does not say which base model it was trained on; name it")
     check_free(into, _is_merged, "a merged model")
-    base = load_base(resolve_base_model(name), "cpu")
+    base = load_base(resolve_base_model(called), "cpu")
     trained_on = made_from.about.get("base_digest")
     if trained_on not in (None, base.digest) and not any_base:
         raise CheckpointError(
-            f"{checkpoint} was trained on a base model with the digest {trained_on}, and {name} has {base.digest}: "
+            f"{checkpoint} was trained on a base model with the digest {trained_on}, and {called} has {base.digest}: "
             "the merged weights would be of no model; name the right base, or take this one with any_base"
         )
     adapted = open_adapter(base, checkpoint)
@@ -81,7 +85,7 @@ def merge(
         raise CheckpointError(f"the adapter in {checkpoint} cannot be merged: {error}") from error
     with placed(into, "the merged model") as temporary:
         _write(model, base, temporary, dtype, shard)
-        stamp = _stamp(made_from, name, base.digest, dtype)
+        stamp = _stamp(msgspec.structs.replace(made_from, name=name or made_from.name), called, base.digest, dtype)
         write_synced(temporary / TRAINING, json.dumps(stamp, indent=2).encode() + b"\n")
     return into
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
@@ -73,7 +74,7 @@ class RemotePlace:
             self._files.invalidate_cache()
             if not self._is_s3:
                 try:
-                    return self._files.find(self._root, maxdepth=2, detail=True)
+                    return self._files.find(self._root, maxdepth=3, detail=True)
                 except FileNotFoundError:
                     return {}
             found = self._files.find(self._root, detail=True)  # one listing, whatever the count of folders
@@ -133,12 +134,10 @@ class RemotePlace:
 
     def _download(self, path: str, entry: FileEntry, to: Path | None, progress: Progress) -> None:
         digest, size_bytes, shown = hashlib.sha256(), 0, f"{self.shown}/{path}"
-        try:
+        with _reading(shown):
             source = self._files.open(self._path(path), "rb", cache_type="none")
-        except FileNotFoundError as error:
-            raise CheckpointError(f"{shown} is missing, so this checkpoint cannot be used; use another one") from error
         with source, Path(to or os.devnull).open("wb") as target:
-            while block := source.read(_BLOCK_BYTES):
+            while block := _next_block(source, shown):
                 progress.moved()
                 digest.update(block)
                 size_bytes += target.write(block)
@@ -224,3 +223,24 @@ class RemotePlace:
 
     def _run(self, calls: Sequence[Callable[[Progress], T]], doing: str) -> list[T]:
         return run_all(calls, where=self.shown, doing=doing, idle_s=self._timeout_s)
+
+
+def _next_block(source: Any, shown: str) -> bytes:
+    with _reading(shown):
+        return cast("bytes", source.read(_BLOCK_BYTES))
+
+
+@contextlib.contextmanager
+def _reading(shown: str) -> Generator[None]:
+    """Tell a file that is gone, or that somebody changes while it is read, from a place that fails."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"{shown} is missing, so this checkpoint cannot be used; if it is just being replaced, try again, "
+            "else use another one"
+        ) from error
+    except OSError as error:
+        if type(error).__name__ != "FileExpired":  # s3fs's, where the object is no longer the one that was opened
+            raise
+        raise CheckpointError(f"{shown} was changed while it was read; try again") from error

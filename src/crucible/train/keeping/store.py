@@ -97,6 +97,16 @@ class CheckpointStore(Protocol):
         """Remove a checkpoint, its manifest first; one that is not there is no error."""
         ...
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Return a block in which nobody else changes the place, as far as it can keep others out.
+
+        A folder can, a training that saves into it included; a bucket cannot, but each change of it is safe by itself.
+
+        Raises:
+            StoreError: The place cannot be written.
+        """
+        ...
+
     def sweep(self, *, older_than_s: float = 86_400.0) -> list[str]:
         """Remove what writers that died have left half-written, and return the names.
 
@@ -161,7 +171,8 @@ def prune_checkpoints(
 ) -> list[StoredCheckpoint]:
     """Remove all checkpoints but the newest `keep`, with the best always among them, and return what was removed.
 
-    Damaged ones are left for a person to look at; what killed writers left is swept.
+    Damaged ones are left for a person to look at; what killed writers left is swept. In a folder it takes turns with a
+    training that saves there, so that neither counts what the other removes; whoever has one opened keeps it.
 
     Args:
         store: Where.
@@ -173,12 +184,13 @@ def prune_checkpoints(
         CheckpointError: `keep` is below 2.
         StoreError: One cannot be removed.
     """
-    whole = [each for each in store.list_checkpoints() if each.problem is None]
-    removed, chosen = surplus(whole, keep, metric=metric, mode=mode)
-    for each in removed:
-        store.remove(each.name)
-        about = {"model": str(each.about.get("model", "")), "path": each.location}
-        events.emit("crucible_train.checkpoint.pruned", {"step": each.step or 0}, about)
+    with store.alone():
+        whole = [each for each in store.list_checkpoints() if each.problem is None]
+        removed, chosen = surplus(whole, keep, metric=metric, mode=mode)
+        for each in removed:
+            store.remove(each.name)
+            about = {"model": str(each.about.get("model", "")), "path": each.location}
+            events.emit("crucible_train.checkpoint.pruned", {"step": each.step or 0}, about)
     if removed:
         names = {each.name for each in removed}
         events.decision(
