@@ -55,7 +55,7 @@ def own_figures(name: str) -> list[Figure]:
     return list(topic.topic(name).measure(SMALL))
 
 
-LONG = {"telemetry", "soak", "resampling", "evaluating", "train"}  # a quarter of a minute each; their parts have tests
+LONG = {"telemetry", "soak", "resampling", "evaluating", "train", "hooks"}  # up to a quarter of a minute each
 
 
 def marked(names: Iterable[str]) -> list[Any]:

@@ -81,6 +81,7 @@ EXAMPLES: list[tuple[type[BaseException], tuple[Any, ...], dict[str, Any]]] = [
     (errors.TrainError, ("stuck",), {"step": 7}),
     (errors.NonFiniteLoss, ("nan",), {"step": 7}),
     (errors.CheckpointError, ("torn",), {"step": None}),
+    (errors.PromotionRefused, ("worse",), {"gates": ({"metric": "loss"},)}),
     (errors.MissingExtra, ("train",), {"feature": "torch"}),
 ]
 _special = {kind for kind, _, _ in EXAMPLES} | {errors.SpecErrors}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import re
 import sys
 import threading
@@ -16,11 +17,12 @@ import pytest
 
 import crucible
 from crucible import data, events, pipeline, telemetry, trace, train
-from crucible.backends import AdamParams, LocalBackend, ScriptedSampler
-from crucible.errors import BackendError, Cancelled, DataError, TrainError
+from crucible.backends import AdamParams, LocalBackend, Sample, SamplingParams, ScriptedSampler
+from crucible.errors import BackendError, Cancelled, DataError, PromotionRefused, TrainError
 from crucible.events import registry
 from crucible.ir import BackendRef, DatasetRef, Experiment, LoraConfig, StageDef
 from crucible.pipeline import Context, NoOptions, Registry, Runner, stage
+from crucible.text import Datum, ModelInput
 from crucible.train.tiny_base import TinyBaseRecipe, build
 
 ROOT = Path(crucible.__file__).parent
@@ -158,6 +160,7 @@ def run_whole(base: Path, folder: Path) -> None:
                 "max_steps": 6,
                 "checkpoint_interval": 3,
                 "validation_fraction": 0.2,
+                "gradient_hooks": ["norm", "distribution", "flow", "health"],
             },
         ),
         StageDef(name="evaluate", options={"model": "tuned", **answers}),
@@ -217,12 +220,43 @@ def fail_in_sessions(base: Path, folder: Path) -> None:
     """A session that goes on from a checkpoint, one whose data cannot be used, one that steps without a gradient."""
     config = LoraConfig(base_model=str(base), rank=2)
     with LocalBackend().start_session(config) as session:
+        session.add_gradient_hook("mine", lambda gradients: {"layers": len(gradients)})
+        session.forward_backward([Datum(ModelInput((5, 6)), (6, 7), (1.0, 1.0))])
+        session.optim_step(AdamParams()).result()
         session.load_checkpoint(session.save_checkpoint(folder / "session").result()).result()
         session.create_sampler()
         with pytest.raises(DataError):
             session.forward_backward([]).result()
     with LocalBackend().start_session(config) as session, pytest.raises(TrainError):
         session.optim_step(AdamParams()).result()
+
+
+def distil(base: Path, folder: Path) -> None:
+    """A student that learns from a teacher, and a teacher that cannot say what it is asked."""
+    config = LoraConfig(base_model=str(base), rank=2, batch_size=4, max_steps=1)
+    teacher = train.open_teacher(str(base))
+    for name, top_k in (("student", 4), ("asking too much", 10**5)):
+        with train.Trainer.start(config, workspace=folder / name) as trainer, contextlib.suppress(DataError):
+            train.distill(trainer, data.make_tickets(4, seed=5), teacher, train.DistillConfig(top_k=top_k))
+
+
+def learn_from_rewards(base: Path, folder: Path) -> None:
+    """A policy that learns from rewards, and rollouts that are stopped."""
+    config = LoraConfig(base_model=str(base), rank=2, batch_size=2, max_steps=1, dropout=0.0)
+
+    class Stopping:
+        def initial_observation(self) -> train.rl.Observation:
+            raise Cancelled("enough")
+
+        def step(self, action: Sample) -> train.rl.StepResult:
+            raise AssertionError
+
+    with train.Trainer.start(config, workspace=folder / "rewarded") as trainer:
+        settings = train.rl.RLConfig(group_size=2, max_tokens=2)
+        train.rl.train_rl(trainer, data.make_tickets(2, seed=5), settings, reward="exact_match")
+        group = train.rl.ProblemGroupBuilder(Stopping, 1)
+        with pytest.raises(Cancelled):
+            train.rl.roll_out(trainer.create_sampler(), [group], SamplingParams(temperature=1.0), seed=0)
 
 
 def build_bases(folder: Path) -> None:
@@ -269,6 +303,16 @@ def keep_checkpoints(base: Path, folder: Path) -> None:
         trainer.train(data.make_tickets(12, seed=5), resume=True)
 
 
+def keep_models(folder: Path) -> None:
+    """A version that is registered, refused, promoted and removed."""
+    with train.ModelRegistry.open(folder / "models") as models:
+        models.register("triage", metrics={"loss": 1.0})
+        with pytest.raises(PromotionRefused):
+            models.promote("triage", "staging", why="contract", gates=train.Gates.of("loss<0.5"))
+        models.promote("triage", "staging", why="contract")
+        models.remove("triage", why="contract")
+
+
 def keep_a_trace(folder: Path) -> None:
     """A chain that is made, saved and loaded."""
     chain = trace.Chain("contract")
@@ -308,9 +352,12 @@ def heard(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Hea
         run_cancelled(folder)
         train_cancelled(base, folder)
         fail_in_sessions(base, folder)
+        distil(base, folder)
+        learn_from_rewards(base, folder)
         build_bases(folder)
         ask_in_vain()
         keep_checkpoints(base, folder)
+        keep_models(folder)
         keep_a_trace(folder)
         record_what_is_odd()
     finally:

@@ -92,7 +92,7 @@ LOADS: dict[str, Load] = {
     "csv": Load(of_file("rows.csv"), (NOT_GIVEN, {"delimiter": ";"})),
     "unanswered": Load(of_file("holes.jsonl"), ("refuse", "keep")),
     "synthetic": Load(of_file(), (False, True), sees="synthetic"),
-    "answer_schema": Load(of_file(), (NOT_GIVEN, {"type": "object"}), sees="answer_schema"),
+    "answer_schema": Load(of_file(), (NOT_GIVEN, {"type": "object"}, ["name"]), sees="answer_schema"),
     "answer": Load(GSM8K, ("full", "final")),
     "config": Load(HUB, ("one", "two")),
     "files": Load(HUB, (["one/train.jsonl"], ["two/train.jsonl"])),
@@ -282,6 +282,7 @@ TRAINS: dict[str, Train] = {
     "max_checkpoints": Train((2, 3), _fact("checkpoints"), also={"checkpoint_interval": 1, "max_steps": 3}),
     "early_stopping": Train((NOT_GIVEN, STOP), _fact("stopped_early"), also={**HELD_OUT, "max_steps": 3}),
     "quality_targets": Train((NOT_GIVEN, {"final_loss": 1e6}, {"final_loss": 0.0}), _fact("quality")),
+    "gradient_hooks": Train((NOT_GIVEN, ["norm"], ["flow", "health"]), lambda seen: seen.history[0].get("metrics")),
     "mixed_precision": Train((False, True), _failed_or(_losses)),
     "renderer": Train((NOT_GIVEN, "role_colon", "llama3"), _failed_or(_tokens), items="chats"),
     "train_on": Train(

@@ -24,6 +24,8 @@ from crucible.store import decode, encode
 from crucible.telemetry.enrichment import Enriched, Enricher
 from crucible.telemetry.prices import PriceTable
 
+_NATS = {"loss_function": "cross_entropy"}
+
 PRICES = PriceTable.from_dict(
     {
         "source": "a list",
@@ -321,7 +323,7 @@ def test_who_and_what_are_fields() -> None:
 
 
 def test_a_training_step() -> None:
-    """As the trainer emits it: perplexity from a loss in nats, throughput from tokens and duration."""
+    """As the trainer emits it: perplexity from a cross-entropy in nats, throughput from tokens and duration."""
     measurements = {
         "step": 3,
         "loss": 0.5,
@@ -330,7 +332,8 @@ def test_a_training_step() -> None:
         "tokens": 500,
         "duration_ns": 250_000_000,
     }
-    found = enrich("crucible_train.batch.stop", measurements, {"model": "r16", "total_steps": 9, "epoch": 2})
+    about = {"model": "r16", "total_steps": 9, "epoch": 2, "loss_function": "cross_entropy"}
+    found = enrich("crucible_train.batch.stop", measurements, about)
     assert found == Enriched(
         250.0,
         None,
@@ -379,7 +382,7 @@ def test_training_fields_under_other_names() -> None:
 
 def test_a_validation_loss_is_no_training_loss() -> None:
     """Our trainer emits it as the `loss` of another event."""
-    found = enrich("crucible_train.validation.stop", {"step": 4, "loss": 0.25}, {"model": "r16"})
+    found = enrich("crucible_train.validation.stop", {"step": 4, "loss": 0.25}, {"model": "r16", **_NATS})
     assert found.fields == {"step": 4, "val_loss": 0.25, "model": "r16", "perplexity": math.exp(0.25)}
 
 
@@ -395,21 +398,28 @@ def test_a_checkpoint_has_its_path() -> None:
 )
 def test_a_perplexity_beyond_floats(loss: float, perplexity: float) -> None:
     """It overflows to infinity."""
-    assert enrich("crucible_train.batch.stop", {"loss": loss}).fields["perplexity"] == perplexity
+    assert enrich("crucible_train.batch.stop", {"loss": loss}, _NATS).fields["perplexity"] == perplexity
 
 
 def test_a_loss_of_nan_survives() -> None:
     """It is what a diverging run measured, and is kept through the store's text, too."""
-    fields = decode(encode(enrich("crucible_train.batch.stop", {"loss": math.nan}).fields))
+    fields = decode(encode(enrich("crucible_train.batch.stop", {"loss": math.nan}, _NATS).fields))
     assert math.isnan(fields["loss"])
     assert math.isnan(fields["perplexity"])
 
 
 def test_without_a_unit_there_is_no_perplexity(registered: Any) -> None:
     """A loss of who knows what has none; a registered one in nats has, whatever the event is called."""
-    assert "perplexity" not in enrich("crucible_train.rl.stop", {"loss": 0.5}).fields
+    assert "perplexity" not in enrich("crucible_train.rl.stop", {"loss": 0.5}, _NATS).fields
     registered("my_lab.fit.stop", "training", loss="nat")
-    assert enrich("my_lab.fit.stop", {"loss": 0.0}).fields == {"loss": 0.0, "perplexity": 1.0}
+    assert enrich("my_lab.fit.stop", {"loss": 0.0}, _NATS).fields == {"loss": 0.0, "perplexity": 1.0}
+
+
+@pytest.mark.parametrize("about", [{}, {"loss_function": "mse"}, {"loss_function": "dpo"}, {"loss_function": None}])
+def test_only_a_cross_entropy_has_a_perplexity(about: dict[str, Any]) -> None:
+    """Of a squared error or a preference, or of a loss that nobody named, the exponential is no perplexity."""
+    for event in ("batch", "epoch", "validation"):
+        assert "perplexity" not in enrich(f"crucible_train.{event}.stop", {"loss": 0.5}, about).fields
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,13 @@ from crucible.report.table import Cell, Column, Row, Table, fact_cell, fact_labe
 __all__ = ["flat_values", "metric_tables"]
 
 _TITLES = {
+    "classification": "Classes",
     "data_checks": "Checks of the data",
     "drift": "Drift",
     "fairness": "Fairness",
     "guardrails": "Guardrails",
+    "quality": "Quality targets",
+    "registry": "Model registry",
     "validation": "Check of the document",
 }
 _MAX_ROWS = 40

@@ -151,7 +151,7 @@ class Enricher:
             success = outcome(plan, measurements, metadata, silence=silence) if flags & OUTCOME else silence
         if plan.is_training:
             loss = fields.get(plan.loss_field)
-            if loss is not None and "perplexity" not in fields:
+            if loss is not None and "perplexity" not in fields and metadata.get("loss_function") == "cross_entropy":
                 fields["perplexity"] = (
                     math.inf if loss > _LARGEST_LOSS else 0.0 if loss < -_LARGEST_LOSS else math.exp(loss)
                 )

@@ -69,7 +69,8 @@ class Plan:
         self.keeps_status = category == "deployment"
         loss_field = measured.numbers.get("loss", "")
         self.loss_field = loss_field if self.units.get("loss") == "nat" and not is_start else ""
-        """The field whose exponential is a perplexity; empty if the registry does not say that the loss is in nats."""
+        """The field whose exponential is a perplexity where the event says that the loss is a cross-entropy; empty if
+        the registry does not say that it is in nats."""
 
 
 plans: dict[str, Plan] = {}
