@@ -74,7 +74,7 @@ def _places(batch: Sequence[Any]) -> tuple[Any, ...]:
     """Return neighbouring examples as pairs, with weights of 1 on the answers."""
     import msgspec
 
-    from crucible.train.preference.pairs import Preferred
+    from crucible.train.preference.places import Preferred
 
     masked = [
         msgspec.structs.replace(datum, weights=tuple(float(weight != 0) for weight in datum.weights)) for datum in batch

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
+from crucible.cli.models_views import print_lineage
+from crucible.store.models import LineageStep, StoredModelVersion
 from crucible.train import ModelRegistry
 
 Crucible = Callable[..., subprocess.CompletedProcess[str]]
@@ -27,25 +34,71 @@ def score_file(folder: Path, right: int) -> str:
     return f"{right}.jsonl"
 
 
-@pytest.fixture
-def kept(crucible: Crucible, tmp_path: Path) -> Path:
-    """A store with a model in production, one that is as good in staging, and one that came of both."""
-    folder = tmp_path / "adapter"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store: a model in production, one that is as good in staging, and one that came of both."""
+    place = tmp_path_factory.mktemp("models")
+    folder = place / "adapter"
     folder.mkdir()
     (folder / "weights.bin").write_bytes(b"w")
     (folder / "training.json").write_text('{"base_model": "crucible/tiny", "data": {"synthetic": true}}')
-    common = ("--stage", "staging", "--score-metric", "exact_match", "--by", "ann")
-    good = ("--metric", "exact_match=0.8", "--scores", score_file(tmp_path, 48))
-    said = crucible("models", "register", "triage", "adapter", *common, *good, "--tag", "fast", "--why", "first").stdout
-    assert said == "registered triage@0.1.0 in staging\n"
-    said = crucible("models", "promote", "triage", "--why", "the first", "--by", "ann").stdout
-    assert said == "triage@0.1.0: staging → production, no gate was asked for\n"
-    same = ("--metric", "exact_match=0.82", "--scores", score_file(tmp_path, 49))
-    crucible("models", "register", "triage", "adapter", *common, *same, "--from", "fine_tuned_from=triage@0.1.0")
-    crucible(
-        "models", "register", "merged", "adapter", "--from", "merged_from=triage@0.1.0", "--from", "merged_from=triage"
-    )
+    with ModelRegistry.open(place / ".crucible") as registry:
+        for right, measured, more in ((48, 0.8, {"tags": ["fast"]}), (49, 0.82, {"parents": COMES_OF})):
+            scores: Any = {"scores": place / score_file(place, right), "score_metrics": ["exact_match"]}
+            measures = {"exact_match": measured}
+            registry.register("triage", folder, stage="staging", metrics=measures, by="ann", **scores, **more)
+            if right == 48:
+                registry.promote("triage", why="the first", by="ann")
+        registry.register("merged", folder, parents={"merged_from": ["triage@0.1.0", "triage"]})
+    return place
+
+
+COMES_OF = {"fine_tuned_from": "triage@0.1.0"}
+
+
+@pytest.fixture
+def kept(crucible: Crucible, made: Path, tmp_path: Path) -> Path:
+    """A copy of it, where commands are carried out."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return tmp_path
+
+
+def test_register_and_promote(crucible: Crucible, tmp_path: Path) -> None:
+    """A folder with all that may be said of it, and the way to production without a gate, which is said."""
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "weights.bin").write_bytes(b"w")
+    scores = ("--scores", score_file(tmp_path, 48), "--score-metric", "exact_match")
+    said = ("--stage", "staging", "--metric", "exact_match=0.8", "--tag", "fast", "--why", "first", "--by", "ann")
+    done = crucible("models", "register", "triage", "adapter", *said, *scores).stdout
+    assert done == "registered triage@0.1.0 in staging\n"
+    told = crucible("models", "promote", "triage", "--why", "x", "--dry-run", "--to", "live", code=2).stderr
+    assert "unknown stage 'live'" in told
+    told = crucible("models", "promote", "triage", "--why", "x", "--dry-run", "--to", "staging", code=1).stderr
+    assert "triage@0.1.0 is in staging already" in told, "a dry run says what the promotion would"
+    done = crucible("models", "promote", "triage", "--why", "the first", "--by", "ann").stdout
+    assert done == "triage@0.1.0: staging → production, no gate was asked for\n"
+    parent = ("--from", "fine_tuned_from=triage@0.1.0", "--bump", "patch", "--json")
+    made = json.loads(crucible("models", "register", "triage", "adapter", *parent).stdout)
+    assert (made["reference"], made["parents"][0]["version"]) == ("triage@0.1.1", "0.1.0")
+    with ModelRegistry.open(tmp_path / ".crucible") as registry:
+        first = registry.get("triage@0.1.0")
+        assert (first.metrics, first.tags, first.scored) == ({"exact_match": 0.8}, ("fast",), ("exact_match",))
+        assert [line.why for line in registry.history("triage", "0.1.0")] == ["first", "the first"]
+
+
+def test_a_line_of_thousands() -> None:
+    """Lineage as deep as no training makes it, which an import may bring, is printed to its end, nearest first."""
+    console = Console(file=io.StringIO(), width=80)
+    places = [("m", f"{number}.0.0") for number in range(1200, 0, -1)]
+    up = [
+        LineageStep(*there, "fine_tuned_from", here, depth)
+        for depth, (here, there) in enumerate(itertools.pairwise(places), start=1)
+    ]
+    first = StoredModelVersion(model="m", version="1200.0.0", stage="development", created_at="", created_by="ann")
+    print_lineage(console, first, up, [], {"m@1.0.0": "tiny"})
+    lines = [line.strip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    assert lines[:3] == ["m@1200.0.0  development", "came of", "fine_tuned_from m@1199.0.0"]
+    assert lines[-4:] == ["fine_tuned_from m@1.0.0", "base model tiny", "came of it", "nothing yet"]
 
 
 def test_list(crucible: Crucible, kept: Path) -> None:
@@ -114,6 +167,7 @@ def test_promote_past_gates(crucible: Crucible, kept: Path) -> None:
     assert "none to go back to" in crucible("models", "rollback", "triage", "--why", "x", code=1).stderr
 
 
+@pytest.mark.slow  # eight commands
 def test_bad_input_of_promote(crucible: Crucible, kept: Path) -> None:
     """Each mistake in one sentence, exit code 2; a step that is not allowed is 1."""
     for arguments, said in (
@@ -177,6 +231,7 @@ def test_measure_tag_verify_fetch(crucible: Crucible, kept: Path) -> None:
     assert "is corrupt" in crucible("models", "fetch", "merged", "--into", "again", code=1).stderr
 
 
+@pytest.mark.slow  # a dozen commands
 def test_carry_remove_and_collect(crucible: Crucible, kept: Path) -> None:
     """Exported and imported into another store; removed where nothing came of it; files that nobody needs are named."""
     assert crucible("models", "export", "models.json").stdout == "models.json\n"

@@ -430,3 +430,12 @@ def test_a_device_that_is_not_here_is_refused_where_it_is_named() -> None:
     assert [path for path, _ in problems(experiment({}), options(device="mps"))] == ["device"]
     elsewhere = experiment({"device": "mps"}, backend={"id": "elsewhere"})
     assert problems(elsewhere, options()) == []
+
+
+def test_failing_on_a_missed_target_needs_a_target() -> None:
+    """`on_missed_target: fail` without a target would change nothing, so it is refused; either level may give one."""
+    refusal = ("on_missed_target", "fail needs quality_targets: without a target nothing is missed")
+    targets = {"quality_targets": {"final_loss": 1.0}}
+    assert refusal in problems(experiment({}), options(on_missed_target="fail"))
+    assert refusal not in problems(experiment({}), options(on_missed_target="fail", **targets))
+    assert refusal not in problems(experiment({"options": targets}), options(on_missed_target="fail"))

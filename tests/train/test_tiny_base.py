@@ -14,7 +14,7 @@ import pytest
 
 from crucible import events, pipeline
 from crucible.backends import LocalBackend
-from crucible.errors import Cancelled, NonFiniteLoss, StoreError
+from crucible.errors import Cancelled, NonFiniteLoss, StoreError, TrainError
 from crucible.train import tiny_base
 from crucible.train.recipe import RECIPES
 from crucible.train.tiny_base import TinyBaseRecipe, build, cache_folder
@@ -219,6 +219,15 @@ def test_the_smaller_one_has_the_larger_ones_vocabulary() -> None:
     assert min(recipe.steps * recipe.batch_size for recipe in (large, small)) >= large.tokenizer_texts
     assert (small.hidden_size, small.layers) < (large.hidden_size, large.layers)
     assert small.key() != large.key()
+
+
+def test_a_name_without_a_recipe_is_refused(tmp_path: Path) -> None:
+    """By what there is; nothing is made."""
+    with pytest.raises(
+        TrainError, match='no built-in base model "crucible/huge"; there are: crucible/tiny, crucible/t'
+    ):
+        build(name="crucible/huge", cache=tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_base_of_another_name_says_its_own(recipe: TinyBaseRecipe, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from crucible.cli.models_views import (
 )
 from crucible.cli.telemetry_words import print_data
 from crucible.errors import PromotionRefused, SpecError
+from crucible.store.models import check_move
 
 if TYPE_CHECKING:
     from crucible.train import NonInferiority
@@ -66,6 +67,7 @@ def models_promote(
     with reading_models(store) as registry:
         version = the_version(registry, reference)
         if dry_run:
+            check_move(version, to)
             report = registry.judge(version.reference, gates)
             _told_gates({"reference": version.reference, "passes": report.passed}, report.to_list(), as_json=as_json)
             raise typer.Exit(0 if report.passed else RUN_FAILED)

@@ -176,26 +176,30 @@ def print_lineage(
     console.print(Text(version.reference, style="bold") + Text(f"  {version.stage}"))
     start = (version.model, version.version)
     console.print(Text("came of", style="dim"))
-    shown_up = _branch(console, up, start, 1, base_of)
-    if not shown_up and version.reference not in base_of:
+    if not _branch(console, up, start, base_of) and version.reference not in base_of:
         console.print(Text("  nothing that is registered"))
     console.print(Text("came of it", style="dim"))
-    if not _branch(console, down, start, 1, {}):
+    if not _branch(console, down, start, {}):
         console.print(Text("  nothing yet"))
 
 
-def _branch(
-    console: Console, steps: Sequence[LineageStep], here: tuple[str, str], depth: int, base_of: dict[str, str]
-) -> int:
-    count = 0
+def _branch(console: Console, steps: Sequence[LineageStep], start: tuple[str, str], base_of: dict[str, str]) -> bool:
+    """Print steps as a tree, each base model below the version that came of nothing else; say whether there was one."""
+    below: dict[tuple[str, str], list[LineageStep]] = {}
     for step in steps:
-        if step.via == here:
-            console.print(Text(f"{'  ' * depth}{step.relation} {step.model}@{step.version}"), soft_wrap=True)
-            count += 1 + _branch(console, steps, (step.model, step.version), depth + 1, base_of)
-    base = base_of.get("@".join(here))
-    if base is not None and not count:
-        console.print(Text(f"{'  ' * depth}base model {word(base, 120)}", style="dim"), soft_wrap=True)
-    return count
+        below.setdefault(step.via, []).append(step)
+    waiting: list[tuple[str, str, int]] = [(*start, 0)]
+    lines = {(step.model, step.version): f"{step.relation} {step.model}@{step.version}" for step in steps}
+    while waiting:  # no recursion: an import may bring a line of thousands
+        model, version, depth = waiting.pop()
+        place = (model, version)
+        if depth:
+            console.print(Text(f"{'  ' * depth}{lines[place]}"), soft_wrap=True)
+        near = below.get(place, [])
+        waiting += [(step.model, step.version, depth + 1) for step in reversed(near)]
+        if not near and (base := base_of.get("@".join(place))) is not None:
+            console.print(Text(f"{'  ' * (depth + 1)}base model {word(base, 120)}", style="dim"), soft_wrap=True)
+    return bool(steps)
 
 
 def _measured(version: StoredModelVersion, *, most: int | None = None) -> str:

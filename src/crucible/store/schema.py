@@ -19,7 +19,13 @@ from crucible.store.faults import store_faults
 
 __all__ = ["REVISIONS", "VERSION_TABLE", "downgrade", "ensure_current", "sqlite_version", "upgrade", "use_wal"]
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")  # oldest first; a test holds this to the files in migrations/versions
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+)  # oldest first; a test holds this to the files in migrations/versions
 VERSION_TABLE = "crucible_version"
 _LOCK_KEY = 0x6372_7563  # "cruc": PostgreSQL's advisory lock while tables are made
 _READ_VERSION = f"SELECT version_num FROM {VERSION_TABLE}"  # noqa: S608  # a constant

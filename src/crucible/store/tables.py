@@ -22,8 +22,8 @@ Texts named `*_json` hold JSON (see `codec`); times are ISO 8601 UTC with micros
     trace_chains       one row a causal chain, of a run or (run_id NULL) of none; `chain_id` is its own id
     trace_events       one row a trace event, in order of `id`; a known event_id is replaced; `timestamp_us` is in
                        microseconds since 1970 UTC
-    model_versions     one row a version of a model: its stage, what was measured, what it was made from; `precedence` is
-                       the version without build metadata, `source_key` what it was made of, once
+    model_versions     one row a version of a model: its stage, what was measured, what it was made from; `precedence`
+                       is the version without build metadata, `source_key` what it was made of, once
     model_tags         words for people, one row a (version, tag)
     model_parents      one row a line of descent: the version, how it came of the other, the other
     model_files        one row a file of a tree: a version names the tree, its content lies by its sha256

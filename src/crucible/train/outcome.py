@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 from crucible import events
+from crucible.backends import Session
 from crucible.ir import LoraConfig
 from crucible.train.checkpoints import CheckpointFolder, TrainState, joined
 from crucible.train.early_stopping import best_of, value_of
 from crucible.train.keeping.choice import Mode
+from crucible.train.objective import Material
 from crucible.train.quality import QualityReport, assess
-from crucible.train.records import Checkpoint, StepRecord
+from crucible.train.records import Checkpoint, StepRecord, TrainResult
 
-__all__ = ["choose", "history_of", "judge"]
+__all__ = ["choose", "history_of", "judge", "result_of"]
 
 
 def choose(
@@ -91,3 +95,51 @@ def history_of(state: TrainState) -> list[StepRecord]:
         {**record, "validation_loss": measured[record["step"]]} if record["step"] in measured else record
         for record in state.history
     ]
+
+
+def result_of(
+    state: TrainState,
+    material: Material,
+    session: Session,
+    checkpoints: CheckpointFolder,
+    chosen: tuple[Checkpoint, Checkpoint | None],
+    *,
+    final_loss: float | None,
+    stopped: str | None,
+    quality: QualityReport | None,
+) -> TrainResult:
+    """Return how a training went.
+
+    Args:
+        state: Where it ended.
+        material: What it read.
+        session: Of the adapter.
+        checkpoints: Those of the training.
+        chosen: Whose weights are handed out, and the best on disk, as `choose` returns them.
+        final_loss: Loss of the sample after the last step; None where the objective has none.
+        stopped: Why early stopping ended it; None where it did not.
+        quality: How it stands with the quality targets; None where there are none.
+    """
+    kept, best = chosen
+    return TrainResult(
+        initial_loss=math.nan if state.initial_loss is None else state.initial_loss,
+        final_loss=math.nan if final_loss is None else final_loss,
+        steps=state.step,
+        history=history_of(state),
+        validation=state.validation,
+        kept=kept,
+        best_checkpoint=best,
+        checkpoints=tuple(checkpoints.checkpoints()),
+        stopped_early=stopped is not None,
+        stop_reason=stopped or f"all {state.step} steps are taken",
+        quality=quality,
+        initial_validation_loss=state.initial_validation_loss,
+        initial_validation=state.initial_validation,
+        items=material.items,
+        truncated=material.truncated,
+        refused=material.refused,
+        tokens=state.tokens,
+        parameters_trained=session.trainable_parameters,
+        synthetic=material.synthetic,
+        base_digest=session.base_digest,
+    )

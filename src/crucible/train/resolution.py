@@ -128,7 +128,10 @@ def _value_problems(experiment: Experiment, options: TrainNaming, own: dict[str,
         return [_placed(error.path, error.message, own, training) for error in errors.errors]
     found = config_problems(config, experiment.backend.id)
     found += device_problems(config.device, experiment.backend, "device")
-    return [_placed(path, message, own, training) for path, message in found]
+    placed = [_placed(path, message, own, training) for path, message in found]
+    if options.on_missed_target == "fail" and not config.quality_targets:
+        placed.append(("on_missed_target", "fail needs quality_targets: without a target nothing is missed"))
+    return placed
 
 
 def _placed(path: str, message: str, own: dict[str, Any], training: TrainingConfig | None) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 
 from crucible import events
 from crucible.data.tickets import GENERATOR
-from crucible.errors import StoreError, require
+from crucible.errors import StoreError, TrainError, require
 from crucible.ir import atomic_write, file_sha256, sync_folder
 from crucible.train.folder_lock import locked
 from crucible.train.recipe import BUILD_PACKAGES, RECIPES, TinyBaseRecipe, build_versions
@@ -64,15 +64,18 @@ def build(
 
     Args:
         progress: Told how far the building is; the events `crucible_train.base_build.*` say the same.
-        name: One of `RECIPES`, for its card and events.
-        recipe: How it is made; None: the one of that name.
+        name: For its card and events.
+        recipe: How it is made; None: the one that `RECIPES` has by that name.
         cache: Where base models are kept; None: `cache_folder()`.
 
     Raises:
         Cancelled: The run was asked to stop; nothing is left in the cache.
         MissingExtra: The `train` extra is not installed.
         StoreError: The cache cannot be written.
+        TrainError: There is neither a recipe nor one by that name.
     """
+    if recipe is None and name not in RECIPES:
+        raise TrainError(f'there is no built-in base model "{name}"; there are: {", ".join(RECIPES)}')
     for package in (*BUILD_PACKAGES, "safetensors"):
         require(package, extra="train", feature=f"the base model {name}")
     recipe = recipe or RECIPES[name]

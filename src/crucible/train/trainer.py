@@ -7,7 +7,6 @@ It owns a session and a folder. The loop itself is in `loop`, what it optimises 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,20 +19,21 @@ from crucible.backends.checkpoint import MANIFEST, add_files
 from crucible.backends.hooks import GradientHook, attach
 from crucible.data import Item
 from crucible.errors import TrainError
-from crucible.ir import LoraConfig, file_sha256, to_dict
+from crucible.ir import LoraConfig, file_sha256
 from crucible.pipeline import new_run_id
 from crucible.train.callbacks import Callbacks, Listeners, Measure
 from crucible.train.checkpoint_files import CheckpointFiles
 from crucible.train.checkpoints import CheckpointFolder, TrainState
 from crucible.train.early_stopping import watched
 from crucible.train.examples import prepare
+from crucible.train.identity import identity_of, origin_of, told_of
 from crucible.train.keeping.choice import Mode
 from crucible.train.keeping.store import CheckpointStore, open_checkpoints
 from crucible.train.keeping.stored import TRAINING
 from crucible.train.loop import TrainingLoop
 from crucible.train.non_finite import check_present
 from crucible.train.objective import Material, Objective
-from crucible.train.outcome import choose, history_of, judge
+from crucible.train.outcome import choose, judge, result_of
 from crucible.train.quality import check_metric_names
 from crucible.train.records import Checkpoint, TrainResult
 from crucible.train.reported import check_reported
@@ -195,7 +195,8 @@ class Trainer:
                 f"{self.workspace} holds the checkpoints of a training; go on with resume=True, "
                 "or use another workspace"
             )
-        with events.span("crucible_train.training", self._about(objective)) as span:
+        about = told_of(config, objective, session, model=self.name)
+        with events.span("crucible_train.training", about) as span:
             state = checkpoints.resume(session) if resume else None
             if state is None and self._state is not None:
                 raise TrainError(
@@ -222,27 +223,15 @@ class Trainer:
                 tokens=state.tokens,
                 **costs(loop.pace, session.device),
             )
-        self._result = TrainResult(
-            initial_loss=math.nan if state.initial_loss is None else state.initial_loss,
-            final_loss=math.nan if final_loss is None else final_loss,
-            steps=state.step,
-            history=history_of(state),
-            validation=state.validation,
-            kept=kept,
-            best_checkpoint=best,
-            checkpoints=tuple(checkpoints.checkpoints()),
-            stopped_early=loop.stopped is not None,
-            stop_reason=loop.stopped or f"all {state.step} steps are taken",
+        self._result = result_of(
+            state,
+            material,
+            session,
+            checkpoints,
+            (kept, best),
+            final_loss=final_loss,
+            stopped=loop.stopped,
             quality=quality,
-            initial_validation_loss=state.initial_validation_loss,
-            initial_validation=state.initial_validation,
-            items=material.items,
-            truncated=material.truncated,
-            refused=material.refused,
-            tokens=state.tokens,
-            parameters_trained=session.trainable_parameters,
-            synthetic=material.synthetic,
-            base_digest=session.base_digest,
         )
         return self._result
 
@@ -289,18 +278,10 @@ class Trainer:
         self.close()
 
     def _checkpoints(self, objective: Objective, by: tuple[str, Mode]) -> CheckpointFolder:
-        data, base = objective.material.digest, self.session.base_digest
-        config = to_dict(self.config)
-        del config["gradient_hooks"]  # they look at a training and change nothing of it
-        identity = {**config, "data": data, "base_digest": base, **objective.identity}
-        if not isinstance(objective, Supervised):  # whose checkpoints are older than other kinds
-            identity["objective"] = objective.kind
-        if self._begun_with is not None:
-            identity["adapter"] = self._begun_with
         metric, mode = by
         return CheckpointFolder(
             self.workspace / "checkpoints",
-            identity,
+            identity_of(self.config, objective, self.session, self._begun_with),
             model=self.name,
             keep=self.config.max_checkpoints,
             metric=metric,
@@ -310,29 +291,4 @@ class Trainer:
         )
 
     def _origin(self) -> dict[str, Any]:
-        """Return what a saved adapter was made from; without `data` if it was never trained."""
-        data = self._material
-        trained = {"items": data.items, "sha256": data.digest, "synthetic": data.synthetic} if data else None
-        return {
-            "model": self.name,
-            "base_model": self.config.base_model,
-            "base_digest": self.session.base_digest,
-            "data": trained,
-        }
-
-    def _about(self, objective: Objective) -> dict[str, Any]:
-        material = objective.material
-        return {
-            "model": self.name,
-            "base_model": self.config.base_model,
-            "rank": self.config.rank,
-            "objective": objective.kind,
-            **({"loss_function": objective.loss_function} if objective.loss_function else {}),
-            "total_steps": objective.total_steps,
-            "items": material.items,
-            "validation_items": material.held_out,
-            "truncated": material.truncated,
-            "refused": material.refused,
-            "seed": self.config.seed,
-            "parameters_trained": self.session.trainable_parameters,
-        }
+        return origin_of(self.config, self.session, self._material, model=self.name)

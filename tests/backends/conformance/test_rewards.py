@@ -45,7 +45,10 @@ def test_rollouts_repeat(under_test: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize("algorithm", ["importance_sampling", "dro", "reinforce", "grpo"])
+@pytest.mark.parametrize(
+    "algorithm",
+    ["grpo", *(pytest.param(name, marks=pytest.mark.slow) for name in ("importance_sampling", "dro", "reinforce"))],
+)
 def test_algorithms_train_and_both_sides_agree(under_test: Any, tmp_path: Path, algorithm: str) -> None:
     """Sampler and training find the same probabilities with the same weights; the steps have a gradient."""
     result = trained(under_test, tmp_path, algorithm=algorithm, kl_coef=0.01)
@@ -59,6 +62,7 @@ def test_algorithms_train_and_both_sides_agree(under_test: Any, tmp_path: Path, 
     assert abs(last) > abs(first)
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_from_its_checkpoint(under_test: Any, tmp_path: Path) -> None:
     """What is trained already is not trained again, and nothing is lost."""
     whole = trained(under_test, tmp_path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,19 @@ def no_number(logprobs: Any, inputs: Any) -> Any:
     return logprobs * inputs["weights"]
 
 
+class HeldError(Exception):
+    """An error that cannot be sent: it has a lock, and its making takes two arguments."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__(f"{one} {two}")
+        self.lock = threading.Lock()
+
+
+def holds(logprobs: Any, inputs: Any) -> Any:
+    """A loss that fails in every process with what cannot be sent."""
+    raise HeldError(1, 2)
+
+
 def refuses(data: Any, logprobs: Any) -> Any:
     """A custom loss that fails."""
     raise LookupError("no such pair")
@@ -138,6 +152,7 @@ def faults(base: str) -> dict[str, Any]:
     fails("a share of forward", "forward", fails_elsewhere)
     fails("a custom loss", "forward_backward_custom", refuses)
     fails("a loss of no number", "forward_backward", no_number)
+    fails("an error that cannot be sent", "forward_backward", holds)
     for device in ("mps", "cuda:1", "cuda"):
         try:
             LocalBackend().start_session(config.model_copy(update={"device": device}))

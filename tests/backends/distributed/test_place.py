@@ -7,7 +7,6 @@ import pytest
 from crucible.backends.distributed.place import Place, place, timeout_s
 from crucible.errors import BackendError
 
-
 ADDRESS = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
 
 
@@ -42,8 +41,10 @@ def test_an_environment_that_does_not_fit_is_refused(said: dict[str, str], named
 
 
 def test_variables_that_another_program_left_are_refused() -> None:
-    """Whoever does not say where the others are has not launched this: what is missing, and both ways out, are named."""
-    with pytest.raises(BackendError, match=r"RANK=1 and WORLD_SIZE=2 are set, but MASTER_ADDR and MASTER_PORT not.*unset"):
+    """Whoever does not say where the others are has not launched this; what is missing and both ways out are named."""
+    with pytest.raises(
+        BackendError, match=r"RANK=1 and WORLD_SIZE=2 are set, but MASTER_ADDR and MASTER_PORT not.*unset"
+    ):
         place({"RANK": "1", "WORLD_SIZE": "2"})
     with pytest.raises(BackendError, match="but MASTER_PORT not"):
         place({"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "host-a"})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import threading
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,6 +66,21 @@ def test_a_foreign_error_of_another_process_can_travel() -> None:
     error = attempt(fail, "process 1 of 2").error
     assert isinstance(error, BackendError)
     assert "ZeroDivisionError: by zero" in str(error)
+
+
+def test_every_error_of_another_process_can_travel() -> None:
+    """Also one of ours that a stranger has derived: its words come, whatever it holds."""
+
+    class OwnError(DataError):
+        def __init__(self) -> None:
+            super().__init__("own words")
+            self.lock = threading.Lock()
+
+    def fail() -> None:
+        raise OwnError
+
+    came = pickle.loads(pickle.dumps(attempt(fail, "process 1 of 2")))
+    assert str(first_failure([Outcome(value=1), came])) == "process 1 of 2: own words"
 
 
 def test_interruptions_are_not_answers() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 import re
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.backends.distributed.conftest import environment, free_port
 
 from crucible.backends import LocalBackend, spread
 from crucible.backends.distributed import current_team, require_spread
@@ -90,6 +92,7 @@ def test_two_processes_give_the_numbers_of_one(lead: Lead, programme: Any, base_
     assert faults["a share of forward"][1] == words
     assert faults["a custom loss"] == ["LookupError", "no such pair"]
     assert faults["a loss of no number"][0] == "TrainError"
+    assert faults["an error that cannot be sent"] == ["HeldError", "1 2"]
     assert "one MPS device" in faults["mps"]
     assert "cuda:1 names one GPU" in faults["cuda:1"]
     assert "CUDA" in faults["cuda"]
@@ -179,6 +182,42 @@ def test_a_process_that_does_not_answer_is_waited_for_so_long(
     assert "cannot be reached" in said
     assert "CRUCIBLE_PROCESSES_TIMEOUT_S" in said
     assert 50 < took_s < 100
+
+
+@pytest.mark.slow
+def test_one_program_may_spread_several_times(tmp_path: Path) -> None:
+    """One piece of work after another, one that fails among them: what a team has left confuses no later one."""
+    script = tmp_path / "thrice.py"
+    script.write_text(
+        "from crucible.backends import spread\n"
+        "from crucible.backends.distributed import current_team\n"
+        "from crucible.backends.distributed.shares import Outcome\n"
+        "def count():\n"
+        "    with current_team().asking('idle'):\n"
+        "        return len(current_team().outcomes(Outcome()))\n"
+        "print(spread(count), spread(count))\n"
+        "try:\n"
+        "    print(spread(lambda: 1 // 0))\n"
+        "except ZeroDivisionError:\n"
+        "    print('failed')\n"
+        "print(spread(count))\n"
+    )
+    port = free_port()
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(script)],
+            env={**os.environ, **environment(rank, 2, port)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    try:
+        said = [process.communicate(timeout=200)[0] for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert said == ["2 2\nfailed\n2\n", "None None\nNone\nNone\n"]
 
 
 def test_one_process_just_does_the_work() -> None:

@@ -18,6 +18,7 @@ from tests.backends.tinker.fake import FakeTinkerService, Fault
 from tinker.proto import tinker_public_pb2 as pb
 
 from crucible.backends import AdamParams, LocalBackend, RmspropParams, SgdParams, TinkerBackend, losses
+from crucible.backends.losses import registry
 from crucible.backends.protocols import Session
 from crucible.backends.tinker import TinkerSession
 from crucible.errors import (
@@ -147,6 +148,22 @@ def test_what_a_service_s_loss_cannot_say_is_computed_here(service: FakeTinkerSe
     session.forward_backward([msgspec.structs.replace(datum, weights=(1.0, 1.0))], "dro").result()
     message.ParseFromString(service.seen("/forward_backward")[-1].body)
     assert (message.loss_fn, dict(message.loss_fn_config)) == ("dro", {"beta": pytest.approx(0.05)})
+
+
+@pytest.mark.parametrize("name", ["ppo", "cross_entropy"])
+def test_a_loss_that_took_the_name_of_a_service_loss_is_the_one_that_counts(
+    service: FakeTinkerService, session: TinkerSession, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As on every backend: the service would compute its own of that name and nobody would know."""
+    mine = losses.get("mse").fn
+    monkeypatch.setitem(registry._registry, name, losses.NamedLoss(name=name, fn=mine))
+    datum = Datum(ModelInput((5, 6)), (6, 7), (1.0, 1.0), {"logprobs": (-1.0, -2.0), "advantages": (0.5, -0.5)})
+    assert session.forward([datum], name).result().loss == pytest.approx(session.forward([datum], "mse").result().loss)
+    session.forward_backward([datum], name).result()
+    own = gradient_of(service)
+    session.optim_step(AdamParams(learning_rate=0.0)).result()
+    session.forward_backward([datum], "mse").result()
+    torch.testing.assert_close(own, gradient_of(service))
 
 
 def test_the_bytes_of_soft_targets(service: FakeTinkerService, session: TinkerSession) -> None:

@@ -144,3 +144,10 @@ def test_scorers_say_their_range() -> None:
 def test_only_what_holds_a_digit_is_a_source(said: str, cited: tuple[str, ...]) -> None:
     """However the list is joined; words around it would be called made up."""
     assert read_argument(f"CLAIM[c1]: {said}").claims[0].citations == cited
+
+
+def test_a_full_stop_behind_a_relation_is_no_part_of_a_claim() -> None:
+    """Or a circle would be out of sight behind two of them."""
+    found = read_argument("CLAIM[c1.a]: x\nCLAIM[c2]: y\nRELATION: c1.a supports c2.\nRELATION: c2 supports c1.a.")
+    assert found.edges() == [("c1.a", "c2"), ("c2", "c1.a")]
+    assert found.dangling == ()

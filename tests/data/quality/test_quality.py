@@ -34,6 +34,9 @@ FAR = Interval(0.20, 0.30, 0.95, "Wilson score")
         ("piece", "max"),
         ("f1", "max"),
         ("entailment_rate", "max"),
+        ("brier_rate", "min"),
+        ("failure_rate", "min"),
+        ("learning_rate", "max"),
         ("broadcost", "max"),
     ],
 )

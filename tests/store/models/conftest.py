@@ -12,6 +12,18 @@ from crucible.store import Store
 from crucible.store.models import NewModelVersion, StoredModelVersion, Transition
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What opens a store that does not exist yet; a database on the server takes half a second to make.
+
+    Tests of what the two kinds of database do each in its own way ask for both with `on_both`.
+    """
+    monkeypatch.chdir(tmp_path)
+    if request.param == "sqlite":
+        return str(tmp_path / "store")
+    return request.getfixturevalue("postgres").database()
+
+
 @pytest.fixture
 def make(store: Store) -> Callable[..., StoredModelVersion]:
     """Return a function that registers a version of `triage`; arguments replace its values."""

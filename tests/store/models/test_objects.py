@@ -7,9 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from crucible.errors import StoreError
+from crucible.store.engine import Database, postgres_engine
 from crucible.store.models import ModelFile, ModelObjects
+from crucible.store.models.objects import objects_folder
 
 
 @pytest.fixture
@@ -107,3 +110,16 @@ def test_left_over_files_are_found_when_they_are_old(objects: ModelObjects, fold
     assert objects.remove(found) == 6
     assert objects.remove(found) == 0
     assert set(kept_files(objects)) == {objects.path(needed.sha256), objects.folder / "README"}
+
+
+def test_servers_have_folders_of_their_own(tmp_path: Path) -> None:
+    """Two servers with a database of one name share no files, or clearing up for one would take the other's."""
+    urls = [
+        "postgresql://one.example/models",
+        "postgresql://two.example/models",
+        "postgresql://one.example:5433/models",
+        "postgresql:///models?host=/run/one",
+        "postgresql:///models?host=/run/two",
+    ]
+    folders = {objects_folder(tmp_path, Database(postgres_engine(make_url(url)), url)) for url in urls}
+    assert len(folders) == len(urls)

@@ -14,6 +14,7 @@ from crucible.pipeline import Registry, pipeline_problems
 GUIDE = Path(__file__).resolve().parents[3] / "docs" / "distillation.md"
 
 
+@pytest.mark.slow  # what it calls is tested beside it, in less time
 def test_snippets_print_what_the_page_shows(
     follow_guide: Callable[..., int], base: Path, teacher_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,18 @@ def test_a_weight_out_of_range_is_an_error(teacher: Teacher, weight: float) -> N
         shares([])
 
 
+def test_weights_of_any_size_become_shares_or_are_refused(teacher: Teacher) -> None:
+    """Their sum does not overflow; one that is lost beside another would teach nothing, and is named."""
+
+    def weighing(weight: float) -> Teacher:
+        return msgspec.structs.replace(teacher, weight=weight)
+
+    assert shares([weighing(1e308), weighing(1e308)]) == [0.5, 0.5]
+    assert shares([weighing(3.0), weighing(1.0)]) == [0.75, 0.25]
+    with pytest.raises(TrainError, match="is 5e-324, which is nothing beside 1e\\+300; raise it, or leave the teacher"):
+        shares([weighing(1e300), weighing(5e-324)])
+
+
 def test_a_teacher_is_asked_once(
     examples: tuple[Example, ...], teacher: Teacher, silent: Callable[[Teacher], Teacher], tmp_path: Path
 ) -> None:

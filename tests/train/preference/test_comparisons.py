@@ -85,6 +85,24 @@ def test_a_file_of_comparisons_is_read_line_by_line(tmp_path: Path) -> None:
     assert [comparison_of(item).label for item in items] == ["A", "Tie"]
 
 
+def test_a_line_ends_at_a_newline_and_nowhere_else(tmp_path: Path) -> None:
+    """JSON allows the line separator of Unicode inside of a text, and so do chats."""
+    path = tmp_path / "pairs.jsonl"
+    row = {
+        "comparison": {"prompt_conversation": "one\u2028two\x85", "completion_A": "a", "completion_B": "b"},
+        "label": "A",
+    }
+    path.write_text(json.dumps(row, ensure_ascii=False) + "\r\n", encoding="utf-8", newline="")
+    (item,) = read_comparisons(path)
+    assert item.input == "one\u2028two\x85"
+
+
+def test_an_input_may_be_the_conversation(tmp_path: Path) -> None:
+    """As in supervised training."""
+    item = Item("1", ASKED, None, {"chosen": GOOD, "rejected": BAD})  # type: ignore[arg-type]
+    assert comparison_of(item).prompt == (Message("user", "hi"),)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [("{", "line 1"), ("[]", "line 1"), (json.dumps(labelled("Z")), "line 1: .*A, B or Tie"), ("\n{}", "line 2")],

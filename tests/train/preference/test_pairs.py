@@ -14,7 +14,8 @@ from crucible.errors import DataError, TrainError
 from crucible.ir import LoraConfig
 from crucible.text import Datum
 from crucible.train.preference import PreferenceConfig
-from crucible.train.preference.pairs import PreferenceData, prepare_preferences
+from crucible.train.preference.pairs import prepare_preferences
+from crucible.train.preference.places import PreferenceData
 
 Configure = Callable[..., LoraConfig]
 
@@ -87,6 +88,49 @@ def test_equal_answers_say_nothing(session: Session, configure: Configure) -> No
     """They are left out and counted."""
     data = prepared(session, configure(), pair("1"), pair("2", rejected="a cat"))
     assert ([place.item_id for place in data.train], data.counts.alike) == (["1"], 1)
+
+
+def test_answers_that_are_the_same_tokens_say_nothing_either(session: Session, configure: Configure) -> None:
+    """As text on the one side and as a message on the other: their margin is 0 whatever is learned."""
+    asked = [{"role": "user", "content": "hi"}]
+    held = {
+        "prompt_conversation": asked,
+        "completion_A": "hello",
+        "completion_B": [{"role": "assistant", "content": "hello"}],
+    }
+    alike = Item("2", "", None, {"comparison": held, "label": "A"})
+    data = prepared(session, configure(renderer="role_colon"), pair("1"), alike)
+    assert ([place.item_id for place in data.train], data.counts.alike) == (["1"], 1)
+
+
+def test_chats_are_cut_to_the_same_words_before_both_answers(session: Session, configure: Configure) -> None:
+    """Whole exchanges first, then the longest message."""
+    talk = [
+        {"role": "user", "content": "word " * 30},
+        {"role": "assistant", "content": "ok " * 5},
+        {"role": "user", "content": "more " * 20},
+    ]
+    config = configure(renderer="role_colon", max_length=70)
+    (place,) = prepared(session, config, pair("1", "", "a", "b c d e f g h i j k l", messages=talk)).train
+    cut = [datum.model_input.tokens[: datum.weights.index(1.0) + 1] for datum in (place.first, place.second)]
+    assert cut[0] == cut[1]
+    assert max(len(place.first), len(place.second)) <= 70
+
+
+def test_a_single_answer_follows_the_conversation_that_it_was_given_in(session: Session, configure: Configure) -> None:
+    """The messages of an item are its prompt for kto, too, whatever its input says."""
+    talk = [{"role": "user", "content": "hi there"}]
+    items = [
+        Item("1", "not this", "hello", {"messages": talk, "desirable": True}),
+        Item("2", "Other?", "no", {"desirable": False}),
+    ]
+    data = prepared(session, configure(renderer="role_colon"), *items, loss_type="kto")
+    for datum in (data.train[0].first, data.train[0].second):
+        text = session.tokenizer.decode(list(datum.model_input.tokens))
+        assert "hi there" in text
+        assert "not this" not in text
+    with pytest.raises(DataError, match='item "3" has no answer to be judged'):
+        prepared(session, configure(), Item("3", "What?", None, {"desirable": True}), loss_type="kto")
 
 
 def test_a_prompt_is_cut_for_both_answers_alike(session: Session, configure: Configure) -> None:

@@ -10,11 +10,14 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from crucible.backends import ScriptedSampler
 from crucible.data import Dataset, Item, Provenance, load
 from crucible.errors import ContractError, DataError
 from crucible.ir import Experiment, LoraConfig
 from crucible.pipeline import Context, FrozenMap, Registry, parse_options, pipeline_problems
+from crucible.train.preference.comparisons import comparison_of
 from crucible.train.preference.options import PreferenceNaming
+from crucible.train.preference.sampled import with_rejected
 from crucible.train.preference.stages import DPOTrainStage
 from crucible.train.stages import SupervisedTrainStage
 
@@ -98,6 +101,21 @@ def test_a_model_that_no_stage_trained_is_missed_by_name(context: Context) -> No
         STAGE.run(run, options(rejected_from="base"))
 
 
+def test_a_label_of_a_question_is_not_taken_for_a_verdict(tmp_path: Path) -> None:
+    """The right choice stays the preferred one, though it is called B, or false."""
+    questions = [
+        Item("1", "A or B?", "C", {"label": "B"}),
+        Item("2", "A or B?", "C", {"label": False, "desirable": False}),
+    ]
+    how: dict[str, Any] = {"model": "says", "seed": 0, "max_tokens": 4, "path": tmp_path / "rejected.json"}
+    found = with_rejected(questions, ScriptedSampler(lambda prompt: "B"), **how)
+    assert [(comparison_of(item).chosen, comparison_of(item).rejected) for item in found] == [("C", "B")] * 2
+    assert with_rejected(questions, ScriptedSampler(lambda prompt: "B"), keeps_verdicts=True, **how)[1] is questions[1]
+    talk = Item("3", "hi", "C", {"messages": [{"role": "user", "content": "hi"}]})
+    with pytest.raises(DataError, match='item "3" is a conversation'):
+        with_rejected([talk], ScriptedSampler(lambda prompt: "B"), **how)
+
+
 def problems(base: Path, *before: str, **values: Any) -> dict[str, str]:
     """Return what validation says of a document with this stage, by option."""
     stages = [{"name": name} for name in before] + [
@@ -139,6 +157,15 @@ def test_what_cannot_be_carried_out_is_refused_by_name(
     found = problems(base, "data_load", "supervised_train", **values)
     assert path in found, found
     assert re.search(message, found[path]), found
+
+
+def test_a_model_that_is_trained_later_is_no_start(base: Path) -> None:
+    """Found before a run has trained for an hour."""
+    own = {"name": "dpo_train", "options": {"base_model": str(base), "start_from": "tuned"}}
+    for stages, count in (([own, {"name": "supervised_train"}], 1), ([{"name": "supervised_train"}, own], 0)):
+        document = {"id": "x", "backend": {"id": "local"}, "dataset": {"name": "tickets"}, "pipeline": stages}
+        found = pipeline_problems(Experiment.read(document), Registry())
+        assert len([error for error in found if "only after this stage" in error.message]) == count
 
 
 def test_what_can_be_carried_out_is_not_refused(base: Path) -> None:

@@ -136,6 +136,41 @@ def test_the_reference_is_asked_once_and_its_file_is_its_own(
     assert result.steps == 6
 
 
+def test_a_trainer_that_was_interrupted_does_not_take_its_own_weights_for_the_reference(
+    configure: Configure, comparisons: list[Item], tmp_path: Path, stopping_at: StoppingAt
+) -> None:
+    """Where what the reference said is lost, another trainer asks again; the numbers are those of no interruption."""
+    config = configure(dropout=0.0)
+    whole = run(config, comparisons, tmp_path / "whole")
+    with PreferenceTrainer.start(config, workspace=tmp_path / "cut") as trainer:
+        with stopping_at(3):
+            trainer.train(comparisons)
+        path = tmp_path / "cut" / "references.json"
+        path.write_text("{")
+        with pytest.raises(TrainError, match="start another trainer in this workspace"):
+            trainer.train(comparisons, resume=True)
+        assert path.read_text() == "{"
+    assert run(config, comparisons, tmp_path / "cut", resume=True).history == whole.history
+    assert path.read_text() == (tmp_path / "whole" / "references.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "metadata", "metric"),
+    [
+        ({"loss_type": "kto"}, {"desirable": True}, "validation_undesirable_reward"),
+        ({"ties": "split"}, {"chosen": " a", "rejected": " b", "label": "Tie"}, "validation_accuracy"),
+    ],
+)
+def test_what_the_held_out_items_cannot_tell_is_not_waited_for(
+    configure: Configure, tmp_path: Path, settings: dict[str, Any], metadata: dict[str, Any], metric: str
+) -> None:
+    """No early stopping by the reward of answers that nobody holds out, and no accuracy of ties alone."""
+    items = [Item(f"i{number}", f"ticket {number} ->", " sorry", metadata) for number in range(8)]
+    stopping = {"metric": metric, "mode": "max", "patience": 1}
+    with pytest.raises(TrainError, match=f'names "{metric}", which this training does not report'):
+        run(configure(validation_fraction=0.3, early_stopping=stopping), items, tmp_path, **settings)
+
+
 def test_a_reference_may_be_an_adapter_or_another_base(
     configure: Configure, comparisons: list[Item], items: list[Item], tmp_path: Path
 ) -> None:
@@ -150,6 +185,11 @@ def test_a_reference_may_be_an_adapter_or_another_base(
     assert base.initial_loss == pytest.approx(math.log(2), abs=1e-12)
     with pytest.raises(BackendError, match="nowhere"):
         run(config, comparisons, tmp_path / "c", reference_model=str(tmp_path / "nowhere"))
+    manifest = (adapter / "manifest.json").read_bytes()
+    (adapter / "manifest.json").unlink()
+    with pytest.raises(CheckpointError, match="without manifest.json"):
+        run(config, comparisons, tmp_path / "e", reference_model=str(adapter))
+    (adapter / "manifest.json").write_bytes(manifest)
     (adapter / "adapter_model.safetensors").write_bytes(b"spoiled")
     with pytest.raises(CheckpointError, match="adapter_model.safetensors"):
         run(config, comparisons, tmp_path / "d", reference_model=str(adapter))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,11 @@ def test_conflicts_are_refused_or_merged(filled: ModelRegistry, other: ModelRegi
         other.import_models(path)
     assert list(other.list()) == before
     assert other.import_models(path, merge=True) == []
+    told = other.history("base")[-2:]
+    assert [(line.kind, line.why) for line in told] == [
+        (kind, "imported from m2.json") for kind in ("metrics", "scores")
+    ]
+    assert told[0].evidence == {"metrics": {"bleu": 0.25}, "before": {}}
     merged = other.get("base")
     assert (merged.metrics, merged.tags, merged.scored) == (
         {"validation_loss": 0.5, "acc": 0.75, "bleu": 0.25}, ("a", "mine"), ("bleu",),
@@ -98,6 +104,55 @@ def test_production_stays_what_it_is_here(filled: ModelRegistry, other: ModelReg
     other.register("triage")
     with pytest.raises(StoreError, match="triage@0.1.0 has other files there than here"):
         other.import_models(filled.export(tmp_path / "m2.json"), merge=True)
+
+
+def test_two_in_production_come_as_two(registry: ModelRegistry, other: ModelRegistry, tmp_path: Path) -> None:
+    """What was left beside the other one there is so here, too."""
+    for _ in range(2):
+        made = registry.register("triage", stage="staging")
+        registry.promote(made.reference, why="x", keep_current=True)
+    other.import_models(registry.export(tmp_path / "m.json"))
+    assert [each.version for each in other.list(stage="production")] == ["0.1.0", "0.2.0"]
+
+
+def test_a_version_of_the_same_number_or_source_is_another_one(
+    registry: ModelRegistry, other: ModelRegistry, tmp_path: Path
+) -> None:
+    """Another build, or another number of the same source, is refused in words, and lineage is not written twice."""
+    registry.register("base")
+    registry.register("triage", version="1.0.0+a", source_key="run-1", parents={"fine_tuned_from": "base"})
+    path = registry.export(tmp_path / "m.json")
+    other.register("triage", version="1.0.0+b")
+    with pytest.raises(
+        StoreError, match=r"1.0.0\+a and triage@1.0.0\+b, which is here, differ in build metadata alone"
+    ):
+        other.import_models(path, merge=True)
+    other.remove("triage", why="x")
+    other.register("triage", version="2.0.0", source_key="run-1")
+    with pytest.raises(StoreError, match=r"is of the same source \(run-1\) as triage@2.0.0, and a source makes one"):
+        other.import_models(path)
+    assert other.list("base") == []
+
+
+def test_lineage_that_is_added_is_in_the_audit(registry: ModelRegistry, other: ModelRegistry, tmp_path: Path) -> None:
+    """A line of descent that comes with a merge is written down as one that was added by hand."""
+    registry.register("base")
+    registry.register("triage")
+    other.import_models(registry.export(tmp_path / "m.json"))
+    registry.link("triage", "merged_from", "base")
+    other.import_models(registry.export(tmp_path / "m2.json"), merge=True, by="ann")
+    line = other.history("triage")[-1]
+    assert (line.kind, line.by, line.evidence["model"]) == ("linked", "ann", "base")
+
+
+def test_what_json_does_not_know_is_carried(registry: ModelRegistry, other: ModelRegistry, tmp_path: Path) -> None:
+    """NaN in what a training said of itself: the file stays JSON in every reader, and it comes back as it was."""
+    registry.register("m", origin={"loss": math.nan, "mine": {"$float": "NaN"}})
+    path = registry.export(tmp_path / "m.json")
+    assert json.loads(path.read_text(), parse_constant=pytest.fail)["format"] == "crucible-models/1"
+    (made,) = other.import_models(path)
+    assert math.isnan(made.origin["loss"])
+    assert made.origin["mine"] == {"$float": "NaN"}
 
 
 def _change(data: dict[str, Any], path: str, value: Any) -> None:
@@ -121,10 +176,18 @@ HOSTILE: tuple[tuple[str, Any, str], ...] = (
     ("versions.0.files.0.sha256", "../../../etc/passwd", "is no SHA-256"),
     ("versions.0.files.0.sha256", "0" * 64, "is not that of the files it lists"),
     ("versions.0.files.0.size_bytes", -1, "has -1 bytes"),
+    ("versions.0.files.0.size_bytes", 2**70, "bytes; expected 0 to"),
     ("versions.1.version.parents.0.model", "nowhere", 'there is no model "nowhere"'),
     ("versions.1.version.parents.0.relation", "knows", "holds no models"),
     ("changes.0.model", "a/b", "cannot name a model"),
     ("changes.0.kind", "invented", "holds no models"),
+    ("changes.0.version", "1", "is no semantic version"),
+    ("changes.0.at", "\x1b[2J", "is no moment; expected ISO 8601"),
+    ("changes.0.to_stage", "a stage of many letters", "unknown stage"),
+    ("versions.0.version.created_at", "yesterday", "is no moment"),
+    ("versions.0.version.created_at", "2026-01-01", "is no moment; expected ISO 8601 with a time zone"),
+    ("versions.1.scores.0.recorded_at", "x", "is no moment"),
+    ("versions.0.version.run_id", "r" * 501, "has 501 characters"),
 )
 
 

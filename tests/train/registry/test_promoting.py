@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from crucible import events, stats
@@ -167,6 +169,9 @@ def test_thresholds_as_people_write_them(registry: ModelRegistry) -> None:
     """A text, a list, or values by metric: at least or at most as the name says; the edge passes, no value does not."""
     registry.register("triage", metrics={"exact_match": 0.8, "validation_loss": 0.30000001, "x": 1.0})
     assert registry.judge("triage", Gates.of({"exact_match": 0.8, "validation_loss": 0.5})).passed
+    assert Gates.of({"exact_match": np.float64(0.5)}) == Gates.of("exact_match>=0.5")
+    with pytest.raises(SpecError, match="must name a finite number"):
+        Gates.of({"exact_match": True})
     report = registry.judge("triage", Gates.of({"validation_loss": 0.3}))
     assert report.words == "validation_loss is 0.30000001, wanted at most 0.3"
     assert registry.judge("triage", Gates.of("bleu>0.1")).words == "bleu was not measured, wanted more than 0.1"
@@ -181,6 +186,7 @@ def test_thresholds_as_people_write_them(registry: ModelRegistry) -> None:
         ({"margin": 0.0}, "margin must be a number above 0"),
         ({"margin": float("nan")}, "margin must be a number above 0"),
         ({"alpha": 0.5}, "alpha must lie between 0 and 1/2"),
+        ({"direction": "up"}, "direction must be min .* or max"),
         ({"failures": "drop"}, "failures must be abort, exclude or zero"),
         ({"metric": "loss", "failures": "zero"}, "would make an item that failed the best"),
     ],
@@ -237,3 +243,29 @@ def test_rolling_back(current: ModelRegistry) -> None:
         current.rollback("triage", why="")
     with pytest.raises(StoreError, match='there is no model "other"'):
         current.rollback("other", why="x")
+
+
+def test_rolling_back_never_to_what_only_has_the_number(current: ModelRegistry) -> None:
+    """A version that was removed was in production; what was registered under its number later was not."""
+    current.promote(candidate(current, 81), why="better", gates=GATES)
+    current.remove("triage@0.1.0", why="a leak")
+    current.register("triage", version="0.1.0")
+    current.promote("triage@0.1.0", "archived", why="no use")
+    with pytest.raises(StoreError, match="no archived version of triage was in production before"):
+        current.rollback("triage", why="x")
+
+
+def test_rolling_back_never_to_what_was_in_production_elsewhere(current: ModelRegistry, tmp_path: Path) -> None:
+    """What another store had in production was not here; a store that was taken over whole goes back as it did."""
+    with ModelRegistry.open(tmp_path / "other") as other:
+        other.register("triage", version="9.0.0", stage="staging")
+        other.promote("triage", why="theirs")
+        path = other.export(tmp_path / "m.json")
+    current.import_models(path, merge=True)
+    current.promote("triage@9.0.0", "archived", why="no use")
+    current.promote(candidate(current, 90, version="1.0.0"), why="better", gates=GATES)
+    assert current.rollback("triage", why="x").version.version == "0.1.0"
+    current.promote(candidate(current, 91, version="1.1.0"), why="better", gates=GATES)
+    with ModelRegistry.open(tmp_path / "whole") as whole:
+        whole.import_models(current.export(tmp_path / "all.json"))
+        assert whole.rollback("triage", why="x").version.version == "0.1.0"

@@ -206,6 +206,7 @@ def test_scores_from_wherever_they_are(registry: ModelRegistry, tmp_path: Path) 
     assert version.scored == ("f1",)
 
 
+@pytest.mark.slow  # builds a base model, trains
 def test_a_training_and_a_sampler_of_its_version(
     registry: ModelRegistry, configure: Callable[..., LoraConfig], items: list[Any], tmp_path: Path
 ) -> None:

@@ -114,7 +114,10 @@ def test_what_the_run_does_not_have(context: Callable[..., Context]) -> None:
     [
         ({"name": "a/b"}, "name"),
         ({"version": "1.0"}, "version"),
-        ({"label": "r c"}, "label"),
+        ({"label": "r c", "bump": "prerelease"}, "label"),
+        ({"label": "beta"}, "label"),
+        ({"version": "1.0.0", "bump": "major"}, "bump"),
+        ({"on_refused": "fail"}, "on_refused"),
         ({"tags": ["a b"]}, "tags"),
         ({"parents": {"born_of": ["x"]}}, "parents"),
         ({"parents": {"merged_from": ["a/b"]}}, "parents"),
@@ -143,6 +146,7 @@ def test_validate_names_what_cannot_be_done(options: dict[str, Any], path: str) 
     assert problem.path == f"pipeline[0].options.{path}"
 
 
+@pytest.mark.slow  # builds a base model, trains, evaluates
 def test_a_whole_run(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Train, evaluate, register, promote, report; a sampler comes of it, and the run can be registered by its id."""
     monkeypatch.chdir(tmp_path)

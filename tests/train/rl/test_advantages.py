@@ -77,3 +77,11 @@ def test_discounted_future_sum_is_its_definition() -> None:
     assert discounted_future_sum(values, gamma) == pytest.approx(expected)
     assert discounted_future_sum(values, 0.0) == values
     assert discounted_future_sum([], 0.5) == []
+
+
+def test_rounding_is_no_difference() -> None:
+    """Rewards that are the same but for the order of a sum are constant, and no deviation of 1e-17 divides them."""
+    rounded = group_of([0.1 + 0.2, 0.3, 0.3])
+    assert len(set(rounded.total_rewards)) == 2
+    assert compute_advantages([rounded], scale="std") == [[[0.0], [0.0], [0.0]]]
+    assert remove_constant_reward_groups([rounded, group_of([0.0, 1e-12])]) == [group_of([0.0, 1e-12])]

@@ -11,6 +11,7 @@ from crucible.errors import SpecErrors
 from crucible.ir import LoraConfig
 from crucible.train.rl import ALGORITHMS, RLConfig, find_algorithm
 from crucible.train.rl.algorithm import ALIASES
+from crucible.train.rl.settings import config_refusals
 
 
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
@@ -83,6 +84,9 @@ def test_settings_that_change_nothing_or_contradict_each_other_are_named(given: 
         ({"max_steps": 1000}, {"episodes": 32, "substeps": 2}, 4),
         ({"max_steps": 1000, "epochs": 2}, {}, 6),
         ({"max_steps": 5, "epochs": 2}, {"episodes": 10**6}, 5),
+        ({"max_steps": 1000}, {"episodes": 40}, 3),  # an epoch's last iteration has two problems, of 8 answers
+        ({"max_steps": 1000}, {"episodes": 48}, 4),
+        ({"max_steps": 1000}, {"episodes": 400}, 30),
     ],
 )
 def test_a_training_is_as_long_as_its_shortest_limit(
@@ -95,3 +99,14 @@ def test_a_training_is_as_long_as_its_shortest_limit(
     """In whole iterations of 4 problems of 4 answers, over 10 problems."""
     how = config(batch_size=4, **changes)
     assert settings(**given).steps_in_all(how, 10) == steps
+
+
+@pytest.mark.parametrize("metric", ["validation_reward", "validation_correct", "validation_format", "rl/reward"])
+def test_watching_a_reward_for_the_smallest_is_refused(config: Callable[..., LoraConfig], metric: str) -> None:
+    """`mode` is min unless it is said, and the worst checkpoint would be kept; failures may well be the fewer."""
+    ((field, why),) = config_refusals(config(early_stopping={"metric": metric}))
+    assert field == "early_stopping.mode"
+    assert f"a larger {metric} is better" in why
+    assert "say mode: max" in why
+    assert config_refusals(config(early_stopping={"metric": metric, "mode": "max"})) == []
+    assert config_refusals(config(early_stopping={"metric": "validation_failed"})) == []

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import cast
 
 import pytest
 
+from crucible.backends import Sampler
 from crucible.errors import BadResponse
 from crucible.text import Datum, ModelInput
 from crucible.train.rl import (
     discrepancy,
     incorporate_kl_penalty,
     pre_post_divergence,
+    reference_logprobs,
     sample_train_divergence,
 )
 
@@ -91,3 +95,29 @@ def test_without_a_weight_nothing_changes() -> None:
     moved, told = incorporate_kl_penalty(DATA, [[0.0, -1.5, -1.0], [-0.5]], 0.0)
     assert moved == DATA
     assert told["kl_policy_base"] == pytest.approx(-1 / 6)
+
+
+class Scores:
+    """A sampler that gives these log-probabilities."""
+
+    model = "scores"
+
+    def __init__(self, *values: list[float | None]) -> None:
+        self.values = values
+
+    def logprobs(self, prompts: Sequence[ModelInput]) -> list[list[float | None]]:
+        """Return them, whatever is asked."""
+        del prompts
+        return list(self.values)
+
+
+def test_a_reference_is_read_where_a_token_counts_and_what_it_lacks_there_is_an_error() -> None:
+    """Shifted as the targets are; a missing one is not taken for a probability of 1."""
+    whole = cast("Sampler", Scores([None, -9.0, -1.5, -1.0], [None, -0.5]))
+    assert reference_logprobs(whole, DATA) == [[0.0, -1.5, -1.0], [-0.5]]
+    lacking = cast("Sampler", Scores([None, -9.0, None, -1.0], [None, -0.5]))
+    with pytest.raises(BadResponse, match="scores gave no log-probability of a token that counts"):
+        reference_logprobs(lacking, DATA)
+    short = cast("Sampler", Scores([None, -9.0], [None, -0.5]))
+    with pytest.raises(BadResponse, match="4 tokens were to be scored and 2 logprobs came"):
+        reference_logprobs(short, DATA)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, cast
@@ -55,8 +55,9 @@ def test_the_flat_training_takes_the_same_steps(
     config: Configure, settings: Settings, problems: list[Item], tmp_path: Path
 ) -> None:
     """Rewards and weights of `train_rl_flat` are those of the full one, to the bit."""
-    result, answers = trained(config(), settings(), problems, tmp_path)
-    rewards, sampler = train_rl_flat(config(), settings(), problems, letters)
+    how, rl = config(max_steps=3), settings(temperature=0.8, format_coef=0.3)
+    result, answers = trained(how, rl, problems, tmp_path)
+    rewards, sampler = train_rl_flat(how, rl, problems, letters)
     assert rewards == of_steps(result, "rl/reward")
     again = sampler.sample(["Ticket: the lamp", "Note:"], SamplingParams(max_tokens=8))
     assert [sample.logprobs for sample in again] == [sample.logprobs for sample in answers]
@@ -116,7 +117,7 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
     stopping_at: Callable[[int], AbstractContextManager[None]],
 ) -> None:
     """Rollouts, rewards, losses and weights are equal to the bit, two steps an iteration, validated, over an epoch."""
-    how = config(max_steps=8, validation_fraction=0.25, eval_every=2, save_every=2)
+    how = config(max_steps=6, validation_fraction=0.25, eval_every=2, save_every=2)
     rl = settings(substeps=2, algorithm="ppo")
     whole, answers = trained(how, rl, problems, tmp_path / "whole")
     with stopping_at(3):
@@ -177,13 +178,14 @@ def test_requests_of_a_step_add_up_to_one(
     config: Configure, settings: Settings, problems: list[Item], tmp_path: Path
 ) -> None:
     """A step in requests of three sequences is the step in one request, but for rounding."""
-    one, _ = trained(config(max_steps=2), settings(), problems, tmp_path / "one")
-    many, _ = trained(config(max_steps=2), settings(minibatch_size=3), problems, tmp_path / "many")
+    one, _ = trained(config(max_steps=1), settings(), problems, tmp_path / "one")
+    many, _ = trained(config(max_steps=1), settings(minibatch_size=3), problems, tmp_path / "many")
     for first, second in zip(one.history, many.history, strict=True):
         assert second["loss"] == pytest.approx(first["loss"], abs=1e-6)
         assert second["gradient_norm"] == pytest.approx(first["gradient_norm"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_penalty_keeps_the_policy_near_its_base(
     config: Configure, settings: Settings, problems: list[Item], base: Path, tmp_path: Path
 ) -> None:
@@ -196,19 +198,39 @@ def test_a_penalty_keeps_the_policy_near_its_base(
     assert abs(of_steps(held, "rl/kl_policy_base")[-1]) < abs(of_steps(free, "rl/kl_policy_base")[-1])
 
 
+@pytest.mark.slow  # that a stage goes on from a model pins it, too
 def test_a_penalty_is_for_leaving_what_the_training_began_with(
     config: Configure, settings: Settings, problems: list[Item], base: Path, tmp_path: Path
 ) -> None:
-    """Without a base: the trainer's first weights, of a fresh adapter the base model's; an objective needs one."""
+    """Without a base: the trainer's first weights, of a fresh adapter the base model's."""
     untuned = LocalBackend().create_sampler(str(base))
     given, _ = trained(config(max_steps=2), settings(kl_coef=0.1), problems, tmp_path / "given", base=untuned)
     own, _ = trained(config(max_steps=2), settings(kl_coef=0.1), problems, tmp_path / "own")
     assert of_steps(own, "rl/kl_policy_base") == pytest.approx(of_steps(given, "rl/kl_policy_base"), abs=1e-5)
+
+
+def test_an_objective_with_a_penalty_needs_a_base(config: Configure, settings: Settings) -> None:
+    """`train_rl` has one of its own, an objective has not."""
     made = Problems.of_builders([Group(Fixed(1.0))])
     with pytest.raises(TrainError, match="kl_coef: needs the base model: pass base="):
         Reinforcement(made, config(), settings(kl_coef=0.1))
 
 
+def test_texts_end_answers(config: Configure, settings: Settings, problems: list[Item]) -> None:
+    """With `stop` the same draws are as long as their first such text lets them be, and such an answer has ended."""
+    how = config(max_steps=1)
+    told: list[Mapping[str, float]] = []
+    with closing(LocalBackend().start_session(how)) as session:
+        for stop in ((), ("e", "a", "t", "i", "o", " ")):
+            made = Problems.of_items(problems, letters, session.tokenizer, how, settings(), session.window)
+            objective = Reinforcement(made, how, settings(stop=stop))
+            told.append(next(iter(objective.windows(session, TrainState(None)))).metrics)
+    free, ended = told
+    assert ended["rl/answer_tokens"] < free["rl/answer_tokens"]
+    assert ended["rl/cut"] < free["rl/cut"]
+
+
+@pytest.mark.slow
 def test_a_bonus_keeps_answers_surprising(
     config: Configure, settings: Settings, problems: list[Item], tmp_path: Path
 ) -> None:
@@ -264,6 +286,19 @@ def test_uniform_rewards_are_told_and_move_nothing_by_themselves(
     assert result.history[0]["gradient_norm"] == 0
     assert of_steps(result, "rl/constant_groups") == [3]
     assert any("All rewards are uniform. There will be no gradient" in str(event.metadata) for event in told)
+
+
+def test_uniform_rewards_are_not_said_to_have_no_gradient_where_something_else_has_one(
+    config: Configure, settings: Settings, tmp_path: Path, heard: Callable[[str], list[Any]]
+) -> None:
+    """A bonus moves the weights, and what is told names it; so is a temperature that the ratio knows nothing of."""
+    told = decisions(heard)
+    made = Problems.of_builders([Group(Fixed(0.5), Fixed(0.5))])
+    result, _ = trained(config(max_steps=1), settings(entropy_coef=0.5, temperature=0.7), made, tmp_path)
+    assert result.history[0]["gradient_norm"] > 0
+    said = " ".join(str(event.metadata) for event in told)
+    assert "There will be no gradient but that of entropy_coef" in said
+    assert "draws answers at a temperature of 0.7" in said
 
 
 @pytest.mark.parametrize("algorithm", ["reinforce", "grpo"])

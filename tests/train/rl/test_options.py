@@ -242,6 +242,7 @@ def _check(option: str, line: Line, train: Callable[[dict[str, Any], str], Seen]
             assert option in each.refused or said in each.refused, each.refused
 
 
+@pytest.mark.slow  # the faster tests beside this one pin most of them one by one
 @pytest.mark.parametrize("option", OWN)
 def test_each_option_of_its_own_makes_a_difference(option: str, train: Callable[[dict[str, Any], str], Seen]) -> None:
     """To what is drawn, trained, measured or kept; what cannot be done is refused by a sentence that names it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -323,3 +324,99 @@ def test_rollouts_are_told(heard: Callable[[str], list[Any]], sampler: Sampler, 
     assert event.measurements["trajectories"] == 4
     assert event.measurements["failed"] == 0
     assert event.measurements["completion_tokens"] == written
+
+
+class Bare:
+    """No environment at all: it has neither method."""
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ({"result": StepResult(1e200, True)}, "reward must be a finite number, got 1e+200; at most 1e+30"),
+        ({"result": StepResult(10**400, True)}, "reward must be a finite number"),
+        ({"result": StepResult("a lot", True)}, "reward must be a finite number, got 'a lot'"),  # type: ignore[arg-type]
+        ({"result": StepResult(1.0, True, None, ["x"])}, "metrics must be a mapping"),  # type: ignore[arg-type]
+        ({"result": StepResult(1.0, False, [1, 2])}, "expected an Observation with tokens, got [1, 2]"),  # type: ignore[arg-type]
+        ({"result": StepResult(1.0, False, Observation(()))}, "needs a next_observation with tokens"),
+    ],
+)
+def test_nothing_that_a_step_returns_ends_the_batch(broken: dict[str, Any], words: str) -> None:
+    """Whatever type or size it has, it is a failure of that rollout alone, which says what came."""
+    found = roll(Echo(), Builder(Count(1), Count(1, **broken)))
+    assert (found.started, found.finished) == (2, 1)
+    assert found.failures[0].where == "step"
+    assert words in found.failures[0].error
+
+
+def test_nothing_that_is_made_ends_the_batch() -> None:
+    """An environment without its methods, and what is no list of environments."""
+
+    class Number(EnvGroupBuilder):
+        def make_envs(self) -> Any:
+            return 5
+
+    found = roll(Echo(), Number(), Builder(Count(1), Bare()))  # type: ignore[arg-type]
+    assert (found.started, found.finished) == (3, 1)
+    made, begun = found.failures
+    assert made.where == "make_envs"
+    assert "must return a list of environments, got 5" in made.error
+    assert begun.where == "initial_observation"
+    assert "no attribute 'initial_observation'" in begun.error
+    with pytest.raises(DataError, match="max_turns must be at least 1, got 0"):
+        roll(Echo(), Builder(Count(1)), max_turns=0)
+
+
+def test_tokens_may_come_as_any_sequence_of_whole_numbers() -> None:
+    """A list is what most people write; anything else than whole numbers fails that rollout alone."""
+
+    class Shows(Count):
+        def __init__(self, tokens: Any) -> None:
+            super().__init__(1)
+            self.shown = tokens
+
+    found = roll(Echo(), Builder(Shows([4, 5]), Shows([4.5]), Shows(None)), Builder(Shows((4, 5))))
+    assert [group.trajectories[0].transitions[0].observation.tokens for group in found.groups] == [(4, 5), (4, 5)]
+    assert [(each.member, each.where) for each in found.failures] == [
+        (1, "initial_observation"),
+        (2, "initial_observation"),
+    ]
+
+
+def test_a_logprob_that_is_not_finite_is_a_failure() -> None:
+    """It would end the training at the session instead."""
+
+    class Unsure(Echo):
+        def _answer(self, tokens: tuple[int, ...], copy: int) -> Sample:
+            return act([tokens[-1] + copy], logprob=float("-inf") if copy else -1.0)
+
+    found = roll(Unsure(), Builder(Count(1), Count(1)))
+    assert found.finished == 1
+    assert "log-probability that is not a finite number" in found.failures[0].error
+
+
+def test_a_stop_from_inside_of_a_groups_reward_goes_through() -> None:
+    """It is no failure of that group."""
+    with pytest.raises(Cancelled):
+        roll(Echo(), Builder(Count(1), rewards=Cancelled("enough")))
+
+
+def test_environments_that_hang_end_when_the_run_is_asked_to_stop() -> None:
+    """What waits for ever is cancelled there, and can clean up."""
+    left: list[str] = []
+
+    class Hanging(Count):
+        async def step(self, action: Sample) -> StepResult:  # type: ignore[override]
+            try:
+                await asyncio.Event().wait()
+            finally:
+                left.append("cleaned up")
+            return super().step(action)
+
+    with pipeline.cancellable() as cancellation:
+        timer = threading.Timer(0.1, cancellation.request)
+        timer.start()
+        with pytest.raises(Cancelled):
+            roll(Echo(), Builder(Hanging(1), Hanging(1)))
+        timer.join()
+    assert left == ["cleaned up"] * 2

@@ -85,6 +85,7 @@ def test_a_missed_target_fails_the_stage_where_the_document_says_so(context: Con
         STAGE.run(context, options(**asked))
 
 
+@pytest.mark.slow  # the next one has a penalty, too
 def test_a_penalty_uses_the_base_of_the_run(context: Context) -> None:
     """`kl_coef` needs nothing else in a document."""
     after = STAGE.run(context, options(kl_coef=0.1))
@@ -133,6 +134,16 @@ def test_a_renderer_is_refused_where_no_item_is_a_chat(context: Context) -> None
         ),
         ({"substeps": 3, "max_steps": 2}, "options.substeps", "an iteration takes 3 steps and max_steps is 2"),
         ({"temperature": 0.0}, "options.temperature", "between 0 and 100, 0 excluded"),
+        (
+            {"early_stopping": {"metric": "validation_reward"}, "validation_fraction": 0.5},
+            "options.early_stopping.mode",
+            "the worst checkpoint would be kept; say mode: max",
+        ),
+        (
+            {"early_stopping": {"metric": "rl/reward", "mode": "max"}},
+            "options.early_stopping",
+            "needs held-out items to go by; set validation_fraction above 0",
+        ),
         ({"model": "base"}, "options.model", "untuned"),
         ({"start_from": "sft"}, "options.start_from", 'no stage of this document trains "sft"'),
         ({"start_from": "rewarded"}, "options.start_from", "is what this stage itself trains"),
@@ -197,12 +208,25 @@ def test_dropout_is_off_unless_it_is_asked_for() -> None:
     assert resolve_rl(document(options={"dropout": 0.2}), options(), 6)[0].dropout == 0.2
 
 
+def test_dropout_that_nobody_asked_for_is_not_refused() -> None:
+    """A service has no dropout, and the default of `rl_train` has none: only what a document says is refused."""
+    for given, refused in (({}, 0), ({"lora_dropout": 0.1}, 1)):
+        pipeline = [{"name": "rl_train", "options": {"base_model": "crucible/tiny", **given}}]
+        remote = Experiment.read({"id": "x", "backend": {"id": "tinker"}, "pipeline": pipeline})
+        found = [each for each in pipeline_problems(remote, Registry(STAGE)) if "dropout" in each.path]
+        assert len(found) == refused, found
+
+
 REWARD = """
 def short(item, answer):
     return 1.0 / (1 + len(answer))
 
 def broken(item, answer):
     return "a lot"
+
+def flat(item, answer):
+    return 1.0
+flat.bounds = (1.0, 1.0)
 
 number = 3
 import os as inside
@@ -235,6 +259,9 @@ def test_a_reward_of_ones_own_is_called_where_its_code_is_allowed(context: Conte
             ("number", "must be a function"),
             ("no", "cannot be imported"),
             ("inside.system", "module"),
+            ("short.__call__", "goes through __call__"),
+            ("__loader__.get_data", "goes through __loader__"),
+            ("flat", r"bounds of myrewards:flat must be \(low, high\), low below high, got \(1.0, 1.0\)"),
         ):
             with pytest.raises(ContractError, match=words):
                 STAGE.run(context, options(model="x", reward_fn=f"myrewards:{name}"))

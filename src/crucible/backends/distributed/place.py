@@ -10,10 +10,10 @@ import msgspec
 
 from crucible.errors import BackendError
 
-__all__ = ["TIMEOUT_VARIABLE", "Place", "place", "timeout_s"]
+__all__ = ["ADDRESS", "TIMEOUT_VARIABLE", "Place", "place", "timeout_s"]
 
 TIMEOUT_VARIABLE = "CRUCIBLE_PROCESSES_TIMEOUT_S"
-_ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
+ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 _TIMEOUT_S = 1800.0  # PyTorch's own for gloo
 
 
@@ -70,11 +70,11 @@ def place(environment: Mapping[str, str] = os.environ) -> Place:
             "fit together: a rank is counted from 0 and below its size; start the processes with torchrun",
             backend="local",
         )
-    absent = [name for name in _ADDRESS if not environment.get(name)]
+    absent = [name for name in ADDRESS if not environment.get(name)]
     if count > 1 and absent:
         raise BackendError(
-            f"RANK={rank} and WORLD_SIZE={count} are set, but {' and '.join(absent)} not, so the other processes cannot "
-            "be found; start them all with torchrun, or unset RANK and WORLD_SIZE for a process that works alone",
+            f"RANK={rank} and WORLD_SIZE={count} are set, but {' and '.join(absent)} not, so the other processes "
+            "cannot be found; start all with torchrun, or unset RANK and WORLD_SIZE for a process that works alone",
             backend="local",
         )
     return Place(rank=rank, count=count, local_rank=local_rank, local_count=local_count)

@@ -48,14 +48,16 @@ def spread(work: Callable[[], T]) -> T | None:
     from crucible.backends.distributed.team import Team
 
     share_machine(own.local_count)
-    team = Team(own, timeout_s())
     try:
-        if own.leads:
-            return _lead(team, work)
-        _follow(team)
-        return None
+        team = Team(own, timeout_s())
+        try:
+            if own.leads:
+                return _lead(team, work)
+            _follow(team)
+            return None
+        finally:
+            team.leave()
     finally:
-        team.leave()
         share_machine(1)
 
 

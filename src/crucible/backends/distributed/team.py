@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from torch import distributed
 
-from crucible.backends.distributed.place import TIMEOUT_VARIABLE, Place
+from crucible.backends.distributed.place import ADDRESS, TIMEOUT_VARIABLE, Place
 from crucible.backends.distributed.shares import Outcome
 from crucible.backends.future import is_inside, within
 from crucible.errors import BackendError
@@ -33,6 +33,7 @@ from crucible.errors import BackendError
 __all__ = ["Team"]
 
 _IN_TOUCH_S = 5.0
+_meeting_points: dict[tuple[str, ...], tuple[Any, itertools.count[int]]] = {}  # kept: a second team meets there, too
 _ENDED = "the processes have ended their work together; a session or sampler that they shared is of no use any more"
 
 
@@ -59,12 +60,16 @@ class Team:
         self._told_at = time.monotonic()
         self._gpus: Any = None
         self._members: list[tuple[str, int]] = []
-        with self._reaching("the start"):
-            self._is_ours = not distributed.is_initialized()
-            if self._is_ours:
-                distributed.init_process_group("gloo", timeout=self._limit)
-            self._group: Any = distributed.new_group(backend="gloo", timeout=self._limit)
-            self._members = self._all((socket.gethostname(), os.getpid()))
+        self._is_ours = not distributed.is_initialized()
+        try:
+            with self._reaching("starting together"):
+                if self._is_ours:
+                    self._meet()
+                self._group: Any = distributed.new_group(backend="gloo", timeout=self._limit)
+                self._members = self._all((socket.gethostname(), os.getpid()))
+        except BackendError:
+            self.leave()
+            raise
 
     @property
     def failure(self) -> str | None:
@@ -229,6 +234,18 @@ class Team:
             for rank, (where, pid) in enumerate(self._members)
             if where == host and not _lives(pid)
         ]
+
+    def _meet(self) -> None:
+        """Find the others where the launcher says; each team in a room of its own, for what the last one left stays."""
+        address = tuple(os.environ.get(name, "") for name in ADDRESS)
+        if address not in _meeting_points:
+            store, _, _ = next(distributed.rendezvous("env://", timeout=self._limit))
+            _meeting_points[address] = (store, itertools.count())
+        store, teams = _meeting_points[address]
+        room = distributed.PrefixStore(f"crucible-{next(teams)}", store)
+        distributed.init_process_group(
+            "gloo", store=room, rank=self.place.rank, world_size=self.count, timeout=self._limit
+        )
 
     def _all(self, value: Any) -> list[Any]:
         found: list[Any] = [None] * self.count

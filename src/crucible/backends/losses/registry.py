@@ -13,9 +13,10 @@ from crucible.backends.losses.loss import Loss, NamedLoss
 from crucible.errors import BackendError, SpecError
 from crucible.ir import did_you_mean
 
-__all__ = ["get", "names", "register", "resolve"]
+__all__ = ["get", "is_replaced", "names", "register", "resolve"]
 
 _registry: dict[str, NamedLoss] = {}
+_own: dict[str, NamedLoss] = {}
 _lock = threading.Lock()
 
 
@@ -72,6 +73,12 @@ def names() -> tuple[str, ...]:
         return tuple(sorted(_registry))
 
 
+def is_replaced(name: str) -> bool:
+    """Say whether another loss was registered by the name of one of Crucible's own."""
+    with _lock:
+        return name in _own and _registry.get(name) is not _own[name]
+
+
 def resolve(loss: str | Loss, config: Mapping[str, float] | None = None) -> Loss:
     """Return the loss that a request means.
 
@@ -105,3 +112,4 @@ register("importance_sampling", policy.importance_sampling, POLICY_INPUTS)
 register("ppo", policy.ppo, POLICY_INPUTS, config=POLICY_SETTINGS["ppo"])
 register("cispo", policy.cispo, POLICY_INPUTS, config=POLICY_SETTINGS["cispo"])
 register("dro", policy.dro, POLICY_INPUTS, config=POLICY_SETTINGS["dro"])
+_own.update(_registry)

@@ -7,6 +7,7 @@ A loss that the service computes is one request; any other is computed here, bet
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -61,7 +62,7 @@ class Passes:
         self, data: tuple[Datum, ...], loss: str | Loss, loss_config: Mapping[str, float] | None
     ) -> Request[ForwardBackwardOutput]:
         """Return the request for a pass without a gradient."""
-        on_service = isinstance(loss, str) and fits_service(data, loss)
+        on_service = _is_on_service(data, loss)
         name = str(loss) if on_service else "cross_entropy"
 
         def send() -> Any:
@@ -89,9 +90,9 @@ class Passes:
         self, data: tuple[Datum, ...], loss: str | Loss, loss_config: Mapping[str, float] | None
     ) -> Request[ForwardBackwardOutput]:
         """Return the request for a pass that adds to the gradient."""
-        if not (isinstance(loss, str) and fits_service(data, loss)):
+        if not _is_on_service(data, loss):
             return self._named(data, loss, loss_config)
-        name = loss
+        name = str(loss)
 
         def send() -> Any:
             self._check(data, trains=True)
@@ -186,6 +187,15 @@ class Passes:
         check_batch(data, window=self._window, vocabulary=self._tokenizer.vocab_size)
         if trains:
             check_trained(data)
+
+
+def _is_on_service(data: tuple[Datum, ...], loss: str | Loss) -> bool:
+    """Say whether the service computes this loss: not one that was registered in place of Crucible's own."""
+    if not isinstance(loss, str) or not fits_service(data, loss):
+        return False
+    registry = sys.modules.get("crucible.backends.losses.registry")  # without it nobody registered anything
+    is_replaced = getattr(registry, "is_replaced", None)  # nor while it is being imported
+    return is_replaced is None or not is_replaced(loss)
 
 
 def _check_loss(data: tuple[Datum, ...], loss: str | Loss, loss_config: Mapping[str, float] | None) -> None:

@@ -14,7 +14,7 @@ __all__ = ["Argument", "Claim", "Relation", "read_argument"]
 
 _CLAIM = re.compile(r"^[ \t>*-]*CLAIM\[([\w.-]{1,64})\][ \t]*:[ \t]*(.*)$", re.MULTILINE)
 _RELATION = re.compile(
-    r"^[ \t>*-]*RELATION[ \t]*:[ \t]*([\w.-]{1,64})[ \t]+(\w{1,64})[ \t]+([\w.-]{1,64})", re.MULTILINE
+    r"^[ \t>*-]*RELATION[ \t]*:[ \t]*([\w.-]{1,64})[ \t]+(\w{1,64})[ \t]+([\w.-]{0,63}[\w-])", re.MULTILINE
 )
 _BETWEEN = r"(?:[ \t]*[,;](?:[ \t]*and[ \t]+)?[ \t]*|[ \t]+and[ \t]+)"
 _CITING = re.compile(rf"\bciting[ \t]+([\w.:#/-]+(?:{_BETWEEN}[\w.:#/-]+)*)", re.IGNORECASE)

@@ -21,8 +21,11 @@ def direction_of(metric: str) -> Direction:
     """Return whether a target is the largest (`min`) or the least (`max`) value that will do.
 
     Smaller is better for names that end in loss, perplexity, norm, steps, error, error_rate, invalid_rate,
-    failure_rate, brier, brier_score, ece, latency, duration, cost, divergence or kl, with a unit or a percentile behind
-    it or not (`latency_p95_ms`, `cost_usd`); larger for all others, such as `loss_reduction`.
+    failure_rate, brier, brier_score, ece, latency, duration, cost, divergence or kl, with `_rate`, a unit or a
+    percentile behind it or not (`latency_p95_ms`, `cost_usd`, `brier_rate`); larger for all others, such as
+    `loss_reduction`.
     """
     plain = _DRESS.sub("", metric)
-    return "min" if any(plain == word or plain.endswith(f"_{word}") for word in _SMALLER) else "max"
+    names = (plain, plain.removesuffix("_rate"))  # as the mean of a scorer may be called
+    is_smaller = any(name == word or name.endswith(f"_{word}") for name in names for word in _SMALLER)
+    return "min" if is_smaller else "max"

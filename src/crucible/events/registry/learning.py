@@ -67,7 +67,11 @@ EVENTS: tuple[EventInfo, ...] = (
             "duration_ns": "ns",
             **_SPEED,
         },
-        metadata={**_STEPS, "epoch": "number of the epoch, from 0"},
+        metadata={
+            **_STEPS,
+            "epoch": "number of the epoch, from 0",
+            "metrics": "what the objective measures beside the loss, by name, such as dpo/margin",
+        },
     ),
     EventInfo(
         "crucible_train.validation.stop",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal, cast, get_args
 
@@ -26,6 +27,7 @@ __all__ = [
     "check_paths",
     "check_relation",
     "check_sha256",
+    "check_short",
     "check_stage",
     "check_tags",
     "split_reference",
@@ -44,6 +46,7 @@ _TAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/=-]{0,63}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _LONGEST_METRIC: Final = 200
 _LONGEST_PATH: Final = 500
+_LONGEST_KEY: Final = 500  # PostgreSQL keeps no longer text in an index
 
 
 def check_model(name: object) -> str:
@@ -122,6 +125,38 @@ def check_paths(paths: Iterable[object]) -> None:
     for path in known:
         if above := {str(parent) for parent in PurePosixPath(path).parents} & known:
             raise SpecError(f"{min(above)!r:.140} is a file and the folder of {path!r:.140}", code="path")
+
+
+def check_moment(moment: object) -> str:
+    """Return a moment as it was written.
+
+    Raises:
+        SpecError: It is no ISO 8601 with a time zone.
+    """
+    try:
+        is_moment = isinstance(moment, str) and datetime.fromisoformat(moment).tzinfo is not None
+    except ValueError:
+        is_moment = False
+    if not is_moment:
+        raise SpecError(
+            f"{moment!r:.80} is no moment; expected ISO 8601 with a time zone, such as 2026-11-21T09:30:00+00:00",
+            code="moment",
+        )
+    return cast("str", moment)
+
+
+def check_short(what: str, text: str | None) -> str | None:
+    """Return a text that the database looks versions up by.
+
+    Raises:
+        SpecError: It is longer than 500 characters.
+    """
+    if text is not None and len(text) > _LONGEST_KEY:
+        raise SpecError(
+            f"{what} {text[:40]!r}… has {len(text)} characters; {_LONGEST_KEY} at most: use a name or a digest of it",
+            code="key",
+        )
+    return text
 
 
 def check_sha256(digest: object) -> str:

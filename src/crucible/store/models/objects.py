@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import secrets
 import stat
@@ -177,14 +178,16 @@ def objects_folder(artifacts_dir: Path, database: Database) -> Path:
     """Return where the files of the models of a store lie: a folder of its own.
 
     A server's store and one in memory share the folder of artifacts with the store of the working directory, and what
-    one of them does not need another one may.
+    one of them does not need another one may. A server is known by host, port and database as the URL spells them: one
+    that is reached by another spelling has a folder of its own, where its files are named missing and none is removed.
     """
     if database.is_memory:
         return artifacts_dir / f"{_FOLDER}-memory"
     if database.is_sqlite:
         return artifacts_dir / _FOLDER
-    name = database.engine.url.database or ""
-    return artifacts_dir / f"{_FOLDER}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    url = database.engine.url
+    where = json.dumps([url.host, url.port, url.database, url.query.get("host"), url.query.get("port")])
+    return artifacts_dir / f"{_FOLDER}-{hashlib.sha256(where.encode()).hexdigest()[:12]}"
 
 
 def _opened(path: Path) -> BufferedReader:

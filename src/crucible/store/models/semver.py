@@ -136,7 +136,7 @@ def next_version(latest: Version | None, bump: Bump = "minor", *, label: str = "
     following = _raised(latest, bump, label)
     if len(str(following)) > _LONGEST:
         raise SpecError(
-            f"the version after {str(latest)[:20]}… by {bump} would be longer than {_LONGEST} characters; give a version",
+            f"the {bump} version after {str(latest)[:20]}… is longer than {_LONGEST} characters; give the next version",
             code="version",
         )
     return following

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import update
 
 from crucible.errors import SpecError, StoreError
 from crucible.store import tables
-from crucible.store.codec import encode
+from crucible.store.codec import encode, storable
 from crucible.store.models.moving import ModelMoving, in_production
 from crucible.store.models.names import (
     check_metrics,
     check_model,
+    check_moment,
     check_paths,
     check_relation,
     check_sha256,
+    check_short,
     check_stage,
     check_tags,
 )
@@ -36,6 +38,7 @@ from crucible.store.models.writing import check_scores
 __all__ = ["ModelRepository", "TakenVersion"]
 
 _versions, _changes = tables.model_versions, tables.model_changes
+_LARGEST_BYTES: Final = 2**63  # what a database's integer holds
 
 
 class TakenVersion(msgspec.Struct, frozen=True):
@@ -74,40 +77,55 @@ class ModelRepository(ModelMoving):
         """
         for each in taken:
             _check(each)
+        for change in changes:
+            _check_change(change)
         with self._writing("take in models") as rows:
             before = rows.ids()
+            held = {model: there for model, _ in before if (there := in_production(rows, model))}
             here = {(each.model, Version.parse(each.version).precedence): each for each in rows.load()}
             new: list[TakenVersion] = []
             for each in taken:
                 version = each.version
-                known = here.get((version.model, Version.parse(version.version).precedence))
+                place = version.model, Version.parse(version.version).precedence
+                known = here.get(place)
                 if known is None:
-                    self._begin(rows, each, merge=merge)
-                    here[version.model, Version.parse(version.version).precedence] = version
+                    self._begin(rows, each, held.get(version.model, ()), merge=merge)
+                    here[place] = version
                     new.append(each)
                 elif not merge:
                     _refuse_difference(known, version)
                 else:
-                    self._merge(rows, known, each)
+                    self._merge(rows, known, each, by=by, why=why)
+            made = {(each.version.model, each.version.version) for each in new}
             for each in taken:
                 for parent in each.version.parents:
-                    self._linked(rows, each.version.model, each.version.version, parent)
+                    is_new = self._linked(rows, each.version.model, each.version.version, parent)
+                    if is_new and (each.version.model, each.version.version) not in made:
+                        self._note(rows, each.version, "linked", by, why, evidence=msgspec.to_builtins(parent))
             self._audit(rows, changes, before)
             for each in new:
-                made = rows.find(each.version.model, each.version.version)
-                evidence = {"tree_sha256": made.tree_sha256, "stage_there": each.version.stage}
-                self._note(rows, made, "imported", by, why, stages=(None, made.stage), evidence=evidence)
+                stored = rows.find(each.version.model, each.version.version)
+                evidence = {"tree_sha256": stored.tree_sha256, "stage_there": each.version.stage}
+                self._note(rows, stored, "imported", by, why, stages=(None, stored.stage), evidence=evidence)
             return [rows.find(each.version.model, each.version.version) for each in new]
 
-    def _begin(self, rows: ModelRows, taken: TakenVersion, *, merge: bool) -> None:
+    def _begin(self, rows: ModelRows, taken: TakenVersion, held: Sequence[StoredModelVersion], *, merge: bool) -> None:
+        """Write a version that is new here, beside what was in production here before."""
         version, stage = taken.version, taken.version.stage
-        if stage == "production" and (there := in_production(rows, version.model)):
+        if stage == "production" and held:
             if not merge:
                 raise StoreError(
-                    f"{version.reference} is in production there and {there[0].reference} is here; merge to take it in "
+                    f"{version.reference} is in production there and {held[0].reference} is here; merge to take it in "
                     "as a version in staging"
                 )
             stage = "staging"
+        if version.source_key is not None:
+            same = (_versions.c.model == version.model) & (_versions.c.source_key == storable(version.source_key))
+            if there := rows.load(same):
+                raise StoreError(
+                    f"{version.reference} is of the same source ({version.source_key[:80]}) as {there[0].reference}, "
+                    "and a source makes one version; export without one of them"
+                )
         row = rows.add(
             NewModelVersion(
                 model=version.model,
@@ -129,27 +147,36 @@ class ModelRepository(ModelMoving):
         for scores in taken.scores:
             self._put_scores(rows, row, scores, version.created_at)
 
-    def _merge(self, rows: ModelRows, known: StoredModelVersion, taken: TakenVersion) -> None:
-        """Add what is missing here; what is here stays."""
+    def _merge(self, rows: ModelRows, known: StoredModelVersion, taken: TakenVersion, *, by: str, why: str) -> None:
+        """Add what is missing here, each with its line of the audit; what is here stays."""
         version = taken.version
+        if version.version != known.version:
+            raise StoreError(
+                f"{version.reference} and {known.reference}, which is here, differ in build metadata alone, so one of "
+                "them can be here; register the other one under a new version"
+            )
         if version.tree_sha256 != known.tree_sha256:
             raise StoreError(
                 f"{version.reference} has other files there than here, and a version never changes; register the other "
                 "one under a new version"
             )
         row = rows.id_of(known.model, known.version)
-        rows.tag(row, version.tags)
-        metrics = version.metrics | known.metrics
-        if metrics != known.metrics:
-            rows.execute(update(_versions).where(_versions.c.id == row), {"metrics_json": encode(metrics)})
+        if tags := [tag for tag in version.tags if tag not in known.tags]:
+            rows.tag(row, tags)
+            self._note(rows, known, "tags", by, why, evidence={"added": tags, "removed": []})
+        if measured := {name: value for name, value in version.metrics.items() if name not in known.metrics}:
+            both = {"metrics_json": encode(known.metrics | measured)}
+            rows.execute(update(_versions).where(_versions.c.id == row), both)
+            self._note(rows, known, "metrics", by, why, evidence={"metrics": measured, "before": {}})
         for scores in taken.scores:
             if scores.metric not in known.scored:
                 self._put_scores(rows, row, scores, version.created_at)
+                evidence = {"metric": scores.metric, "items": len(scores.items)}
+                self._note(rows, known, "scores", by, why, evidence=evidence)
 
     def _audit(self, rows: ModelRows, changes: Sequence[ModelChange], before: Mapping[tuple[str, str], int]) -> None:
         """Take over the audit of versions that were not here before; of the others it is known here."""
         for model in dict.fromkeys(change.model for change in changes):
-            check_model(model)
             there = {msgspec.json.encode(change) for change in rows.changes(_changes.c.model == model)}
             for change in changes:
                 is_known = (model, change.version) in before or msgspec.json.encode(change) in there
@@ -162,22 +189,38 @@ def _check(taken: TakenVersion) -> None:
     check_model(version.model)
     Version.parse(version.version)
     check_stage(version.stage)
+    check_moment(version.created_at)
+    check_short("the run", version.run_id)
+    check_short("the source", version.source_key)
     check_tags(version.tags)
     check_metrics(version.metrics)
     check_paths(file.path for file in taken.files)
     for file in taken.files:
         check_sha256(file.sha256)
-        if file.size_bytes < 0:
-            raise SpecError(f"{version.reference}: {file.path} has {file.size_bytes} bytes")
+        if not 0 <= file.size_bytes < _LARGEST_BYTES:
+            raise SpecError(
+                f"{version.reference}: {file.path} has {file.size_bytes} bytes; expected 0 to 2^63 - 1", code="size"
+            )
     for parent in version.parents:
         check_relation(parent.relation)
         check_model(parent.model)
         Version.parse(parent.version)
     for scores in taken.scores:
         check_scores(scores)
+        if scores.recorded_at:
+            check_moment(scores.recorded_at)
     tree = tree_sha256(taken.files) if taken.files else None
     if tree != version.tree_sha256:
         raise SpecError(f"{version.reference}: the digest of its files together is not that of the files it lists")
+
+
+def _check_change(change: ModelChange) -> None:
+    check_model(change.model)
+    Version.parse(change.version)
+    check_moment(change.at)
+    for stage in (change.from_stage, change.to_stage):
+        if stage is not None:
+            check_stage(stage)
 
 
 def _refuse_difference(known: StoredModelVersion, taken: StoredModelVersion) -> None:

@@ -18,6 +18,7 @@ from crucible.store.models.names import (
     check_paths,
     check_relation,
     check_sha256,
+    check_short,
     check_stage,
     check_tags,
 )
@@ -103,8 +104,11 @@ class ModelWriting(ModelReading):
         """Remove a version; what was done to it stays in the audit, and its files go with the next `gc`.
 
         Raises:
+            SpecError: `why` is empty.
             StoreError: It is in production, or another version came of it.
         """
+        if not why.strip():
+            raise SpecError("say why a version is removed: the audit keeps it", code="why")
         with self._writing(f"remove {version.reference}") as rows:
             now = rows.find(version.model, version.version)
             if now.stage == "production":
@@ -182,14 +186,14 @@ class ModelWriting(ModelReading):
 
     def _linked(self, rows: ModelRows, model: str, version: str, parent: ModelParent) -> bool:
         """Write a line of descent that is not there yet; say whether it is new."""
-        above = rows.find(parent.model, parent.version)
-        edge = Edge((model, version), parent.relation, (above.model, above.version))
+        below, above = rows.find(model, version), rows.find(parent.model, parent.version)
+        edge = Edge((below.model, below.version), parent.relation, (above.model, above.version))
         edges = rows.edges()
         if edge in edges:
             return False
         if (way := circle(edges, edge)) is not None:
             raise StoreError(f"a version cannot come of itself: {way}; leave out the line that is wrong")
-        rows.link(rows.id_of(model, version), parent.relation, rows.id_of(above.model, above.version))
+        rows.link(rows.id_of(*edge.child), parent.relation, rows.id_of(*edge.parent))
         return True
 
     def _put_scores(self, rows: ModelRows, row: int, scores: ModelScores, at: str) -> None:
@@ -259,6 +263,8 @@ def check_scores(scores: ModelScores) -> None:
 
 def _check(new: NewModelVersion) -> None:
     check_model(new.model)
+    check_short("the run", new.run_id)
+    check_short("the source", new.source_key)
     check_tags(new.tags)
     check_metrics(new.metrics)
     check_paths(file.path for file in new.files)

@@ -37,7 +37,7 @@ def distill(
         dataset: Items with prompts; with answers too, unless only the student's or the teacher's are trained on.
         teachers: Whom to learn from; `open_teacher` opens one by its name.
         settings: How; None: off-policy, with the defaults.
-        shelf: Folder where what a teacher says is kept; None: `teaching` in the trainer's workspace.
+        shelf: Off-policy: folder where what a teacher says is kept; None: `teaching` in the trainer's workspace.
         resume: Go on from the newest good checkpoint of the trainer's workspace, exactly as if it had never stopped.
         callbacks: Whom to tell of steps, epochs and checkpoints.
         measures: Measurements by name, taken at every validation.

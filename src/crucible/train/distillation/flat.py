@@ -1,7 +1,7 @@
 """The distillation to read first: every call in sight, one after another, nothing around it.
 
-`distill` is the full one. It takes the same steps with the same numbers, from one or several teachers, and adds what a
-long training needs: checkpoints, resume, validation, events, mixtures with the items' own answers, kept teachings.
+`distill` is the full one: off-policy with the same numbers, on-policy with other draws. It takes several teachers and
+adds what a long training needs: checkpoints, resume, validation, events, the items' own answers, kept teachings.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["distill_off_policy_flat", "distill_on_policy_flat"]
 def distill_off_policy_flat(
     config: LoraConfig, items: Iterable[Item], teacher: Sampler, *, top_k: int = 20, backend: Backend | None = None
 ) -> tuple[list[float], Sampler]:
-    """Train a student towards a teacher's probabilities on the items' answers; one batch a step, nothing held out.
+    """Train a student towards a teacher's probabilities on the items' answers; one batch a step, no validation.
 
     The losses are those of `distill` with the same `top_k`, but for the order in which floats are added.
 

@@ -66,7 +66,10 @@ def teacher_of_run(context: Context, model: str, *, weight: float = 1.0) -> Teac
             f'no stage before this one trained the teacher "{model}"; let one of that model name stand before it'
         )
     base = facts.get("base_digest")
-    digest = _digest(base, adapter.sha256) if adapter is not None and base is not None else None
+    digest = None
+    if adapter is not None and base is not None:
+        layout = context.artifact_path(f"adapter.{model}").with_name(ADAPTER_CONFIG)  # its rank and scale
+        digest = _digest(base, file_sha256(layout), adapter.sha256)
     sampler = context.resource(f"{OF_THE_RUN}{model}")
     return Teacher(f"{OF_THE_RUN}{model}", sampler, weight, digest, synthetic=facts.get("synthetic") is True)
 

@@ -7,11 +7,12 @@ the teacher's share here, and the adapter's scale goes by its other name, `lora_
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any, Final
 
 from pydantic import Field, create_model
 
-from crucible.ir import Experiment, LoraConfig, Model, did_you_mean
+from crucible.ir import Experiment, LoraConfig, Model, StageDef, did_you_mean
 from crucible.ir.model import Seq
 from crucible.ir.wording_text import show
 from crucible.train.distillation.opening import OF_THE_RUN
@@ -52,7 +53,9 @@ class DistillNaming(TrainNaming):
         default=None, min_length=1, description="Base model of the student: another name of base_model."
     )
     targets_cache: str | None = Field(
-        default=None, min_length=1, description="Folder to keep what teachers say for other runs; null: in the run."
+        default=None,
+        min_length=1,
+        description="Off-policy: folder to keep what teachers say for other runs; null: in the run.",
     )
 
     @property
@@ -102,6 +105,10 @@ def distillation_problems(experiment: Experiment, options: DistillNaming) -> lis
         said = "validation_perplexity is not reported by a distillation, whose loss is a divergence; leave it out"
         found.append(("training_config.metrics", said))
     found += [*settings.problems(), *_students(options), *_teachers(experiment, options)]
+    if settings.mode == "on_policy" and options.targets_cache is not None:
+        found.append(
+            ("targets_cache", "keeps nothing in mode: on_policy, whose answers are new each time; leave it out")
+        )
     try:
         config = resolve(experiment, _as_training(options), items=1)
     except ValueError:
@@ -155,7 +162,7 @@ def _teachers(experiment: Experiment, options: DistillNaming) -> Iterator[Proble
         yield "teachers", "teacher_model is given, too; name every teacher in one of them"
     trained = [
         (entry.options or {}).get("model", _MODELS.get(entry.name))
-        for entry in experiment.pipeline
+        for entry in _ahead(experiment, options)
         if entry.enabled and entry.name != "evaluate"
     ]
     trained = [name for name in trained if isinstance(name, str)]
@@ -168,7 +175,16 @@ def _teachers(experiment: Experiment, options: DistillNaming) -> Iterator[Proble
             yield path, f"{show(teacher.model)} is what this stage itself trains; name another"
         elif wanted != "base" and wanted not in trained:
             hint = did_you_mean(wanted, trained)
-            yield path, f"no stage of this document trains {show(wanted)}{hint}; let one stand before this stage"
+            yield path, f"no stage before this one trains {show(wanted)}{hint}; let one stand before it"
+
+
+def _ahead(experiment: Experiment, options: DistillNaming) -> list[StageDef]:
+    """Return the entries before the one with these options; `needs`, too, name none that come later."""
+    return list(takewhile(lambda entry: not _is_this(entry, options), experiment.pipeline))
+
+
+def _is_this(entry: StageDef, options: DistillNaming) -> bool:
+    return entry.name == "distillation" and (entry.options or {}).get("model", _MODELS[entry.name]) == options.model
 
 
 def _metrics(config: LoraConfig, settings: DistillConfig) -> Iterator[Problem]:

@@ -27,7 +27,7 @@ class DistillConfig(Model):
     )
     temperature: float = Field(
         default=1.0,
-        gt=0,
+        ge=0.01,
         le=100,
         description="Off-policy: how soft teacher and student are compared; above 1 is softer.",
     )
@@ -68,8 +68,15 @@ class DistillConfig(Model):
             for name in others
             if getattr(self, name) != default[name].default
         ]
-        if self.alpha == 0 and self.answers == "own":
-            found.append(("alpha", "of 0 leaves the teacher nothing to teach; raise it, or set answers: teacher"))
+        if self.alpha == 0 and (self.mode == "on_policy" or self.answers == "own"):
+            instead = "" if self.mode == "on_policy" else ", or set answers: teacher"
+            found.append(("alpha", f"of 0 leaves the teacher nothing to teach; raise it{instead}"))
+        elif self.alpha == 0:
+            found += [
+                (name, "says how the teacher's probabilities count, and at alpha: 0 they do not; leave it out")
+                for name in _OF_PROBABILITIES
+                if getattr(self, name) != default[name].default
+            ]
         if self.mode == "off_policy" and self.answers == "own" and self.max_tokens != default["max_tokens"].default:
             found.append(("max_tokens", "nothing is drawn: set answers: teacher or mode: on_policy, or leave it out"))
         if self.mode == "off_policy" and self.rest == "left_out" and self.temperature != 1:
@@ -93,5 +100,6 @@ def config_refusals(config: LoraConfig, settings: DistillConfig) -> list[tuple[s
     ]
 
 
-_OFF_POLICY = ("temperature", "top_k", "rest", "divergence", "answers")
+_OF_PROBABILITIES = ("temperature", "top_k", "rest", "divergence")
+_OFF_POLICY = (*_OF_PROBABILITIES, "answers")
 _ON_POLICY = ("kl_discount", "group_size")

@@ -39,7 +39,7 @@ def shares(teachers: Sequence[Teacher]) -> list[float]:
     """Return the teachers' weights, made to sum to 1.
 
     Raises:
-        TrainError: There is no teacher, or a weight is not above 0 and finite.
+        TrainError: There is no teacher, a weight is not above 0 and finite, or it is nothing beside the others.
     """
     if not teachers:
         raise TrainError("a distillation needs at least one teacher, got none")
@@ -48,8 +48,16 @@ def shares(teachers: Sequence[Teacher]) -> list[float]:
             raise TrainError(
                 f"the weight of the teacher {teacher.name} must be above 0 and finite, got {teacher.weight}"
             )
-    total = math.fsum(teacher.weight for teacher in teachers)
-    return [teacher.weight / total for teacher in teachers]
+    highest = max(teacher.weight for teacher in teachers)
+    scaled = [teacher.weight / highest for teacher in teachers]  # their sum is finite, however large the weights are
+    found = [weight / math.fsum(scaled) for weight in scaled]
+    for teacher, share in zip(teachers, found, strict=True):
+        if share == 0:
+            raise TrainError(
+                f"the weight of the teacher {teacher.name} is {teacher.weight}, which is nothing beside {highest}; "
+                "raise it, or leave the teacher out"
+            )
+    return found
 
 
 def check_finite(teacher: Teacher, logprobs: Iterable[float]) -> None:

@@ -6,7 +6,7 @@ same training in one screen, to read first. The losses themselves are in `crucib
 
 from crucible.train.preference.comparisons import Comparison, comparison_of, read_comparisons
 from crucible.train.preference.flat import train_preference_flat
-from crucible.train.preference.pairs import Counts
+from crucible.train.preference.places import Counts
 from crucible.train.preference.settings import PreferenceConfig
 from crucible.train.preference.trainer import PreferenceTrainer
 

@@ -14,7 +14,7 @@ from crucible.errors import DataError
 from crucible.ir.wording_text import show
 from crucible.text import Message, as_messages
 
-__all__ = ["Comparison", "Content", "comparison_of", "read_comparisons"]
+__all__ = ["Comparison", "Content", "comparison_of", "prompt_of", "read_comparisons"]
 
 Content = str | tuple[Message, ...]
 """Text, or messages of a conversation."""
@@ -75,6 +75,18 @@ def comparison_of(item: Item) -> Comparison:
         raise DataError(f'item "{item.id}": {error}') from error
 
 
+def prompt_of(item: Item) -> Content:
+    """Return what an item asks: its `messages`, or its input.
+
+    Raises:
+        DataError: Its messages are none; names the item.
+    """
+    try:
+        return _prompt(item)
+    except (DataError, TypeError) as error:
+        raise DataError(f'item "{item.id}": {error}') from error
+
+
 def read_comparisons(path: Path | str) -> list[Item]:
     """Return the items of a JSON Lines file, each line `{"comparison": {…}, "label": "A" | "B" | "Tie"}`.
 
@@ -85,7 +97,7 @@ def read_comparisons(path: Path | str) -> list[Item]:
     """
     items: list[Item] = []
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8").split("\n")  # splitlines() cuts at U+2028 inside of a string
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):
@@ -142,11 +154,16 @@ def _chosen_rejected(item: Item) -> Comparison:
     chosen, rejected = (_content(value, name) for name, value in given.items())
     if isinstance(chosen, str) is not isinstance(rejected, str):
         raise DataError("chosen and rejected must both be text, or both be lists of messages")
-    prompt = _content(metadata["messages"], "messages") if "messages" in metadata else item.input
+    prompt = _prompt(item)
     if not isinstance(chosen, str) and not isinstance(rejected, str) and chosen[0].role != "assistant":
         prompt, chosen, rejected = _split(chosen, rejected)
     label = _label(metadata["label"]) if "label" in metadata else "A"
     return Comparison(prompt, chosen, rejected, label)
+
+
+def _prompt(item: Item) -> Content:
+    given: Any = item.metadata.get("messages", item.input)  # an input may be a list of messages, as elsewhere
+    return _content(given, "messages")
 
 
 def _split(

@@ -14,7 +14,7 @@ import torch
 
 from crucible.backends.losses import CustomLoss, preference
 from crucible.text import Datum
-from crucible.train.preference.pairs import Preferred
+from crucible.train.preference.places import Preferred
 from crucible.train.preference.scoring import Sums
 from crucible.train.preference.settings import PreferenceConfig
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from crucible.backends import ForwardBackwardOutput, Session, SessionFuture
 from crucible.ir import LoraConfig, to_dict
 from crucible.train.objective import Material, Objective, Validated
-from crucible.train.preference.pairs import PreferenceData, Preferred
+from crucible.train.preference.places import PreferenceData, Preferred
 from crucible.train.preference.scoring import Sums, score_answers
 from crucible.train.preference.settings import PreferenceConfig
 from crucible.train.training_record import TrainState
@@ -21,9 +21,21 @@ _RANKED: Final = ("accuracy", "margin", "chosen_reward", "rejected_reward")
 _JUDGED: Final = ("divergence", "desirable_reward", "undesirable_reward")
 
 
-def validation_metrics(settings: PreferenceConfig) -> tuple[str, ...]:
-    """Return the names of what a validation measures; of kto a reward is left out where no such answer is held out."""
+def validation_metrics(settings: PreferenceConfig, held_out: Sequence[Preferred] | None = None) -> tuple[str, ...]:
+    """Return the names of what a validation measures.
+
+    Args:
+        settings: Which loss.
+        held_out: What is held out; ties alone are not ranked, and a reward needs an answer of its kind. None: not known
+            yet, so that all names are returned.
+    """
     names = _RANKED if settings.takes_pairs else _JUDGED
+    if held_out is not None and settings.takes_pairs:
+        names = () if all(place.is_tie for place in held_out) else names
+    elif held_out is not None:
+        verdicts = {place.desirable for place in held_out}
+        lacking = {name for name, verdict in (("desirable", True), ("undesirable", False)) if verdict not in verdicts}
+        names = tuple(name for name in names if name.removesuffix("_reward") not in lacking)
     return ("validation_loss", *(f"validation_{name}" for name in names))
 
 
@@ -56,7 +68,7 @@ class Preference(Objective):
         self._settings = settings
         self._prefix = "dpo" if settings.takes_pairs else "kto"
         self.total_steps = steps_in_all(config, count)
-        self.reports = validation_metrics(settings)
+        self.reports = validation_metrics(settings, data.validation or None)
         self.identity: Mapping[str, Any] = {"preference": to_dict(settings), "reference": reference}
         self.material = Material(
             items=count,

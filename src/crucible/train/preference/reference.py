@@ -18,9 +18,9 @@ import msgspec
 from crucible import events
 from crucible.backends import Backend, Session
 from crucible.backends.checkpoint import ADAPTER_CONFIG, MANIFEST, read_checkpoint
-from crucible.errors import BackendError, StoreError
+from crucible.errors import BackendError, CheckpointError, StoreError
 from crucible.ir import LoraConfig, atomic_write, file_sha256
-from crucible.train.preference.pairs import Preferred
+from crucible.train.preference.places import Preferred
 from crucible.train.preference.scoring import Sums, score_answers
 
 __all__ = ["References", "open_reference"]
@@ -102,6 +102,11 @@ def open_reference(
         )
     folder = Path(named)
     is_adapter = (folder / ADAPTER_CONFIG).is_file()
+    if is_adapter and not (folder / MANIFEST).is_file():
+        raise CheckpointError(
+            f"the reference {named} is an adapter without {MANIFEST}, so nothing says that its files are whole; name a "
+            "folder that a trainer saved, or merge the adapter and name the merged model"
+        )
     name = f"adapter {file_sha256(folder / MANIFEST)}" if is_adapter else f"base {named}"
 
     def score(places: Sequence[Preferred]) -> list[Sums]:

@@ -71,7 +71,15 @@ def render_answers(
         cut = [render(answer, len(each.datum) - excess) for answer, each in zip(answers, whole, strict=True)]
     except DataError:  # rendered once already, so it can only be too long
         return None
+    if len({_before_answer(each.datum) for each in cut}) > 1:  # whole messages went, and not the same ones
+        return None
     return Answers(tuple(each.datum for each in cut), truncated=True)
+
+
+def _before_answer(datum: Datum) -> tuple[int, ...]:
+    """Return the input tokens before the first weighted target."""
+    first = next(place for place, weight in enumerate(datum.weights) if weight)
+    return datum.model_input.tokens[: first + 1]
 
 
 def _conversation(prompt: Content, answer: Content) -> list[Message]:

@@ -10,7 +10,7 @@ from crucible.backends import ForwardBackwardOutput, Session, SessionFuture
 from crucible.data import batches
 from crucible.pipeline import check_cancelled
 from crucible.text import Datum
-from crucible.train.preference.pairs import Preferred
+from crucible.train.preference.places import Preferred
 
 __all__ = ["Sums", "score_answers"]
 

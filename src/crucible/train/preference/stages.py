@@ -68,7 +68,7 @@ class DPOTrainStage(StageBase):
         if options.rejected_from is not None:
             if options.rejected_from == "base":
                 context = with_base(context, backend, config.base_model, config.device)
-            dataset = _compared(context, dataset, options, config.seed, folder)
+            dataset = _compared(context, dataset, options, config.seed, folder, keeps_verdicts=not settings.takes_pairs)
         with PreferenceTrainer.start(
             config,
             backend,
@@ -98,7 +98,9 @@ class DPOTrainStage(StageBase):
         return come_back(context, options.model)
 
 
-def _compared(context: Context, dataset: Dataset, options: PreferenceNaming, seed: int, folder: Path) -> Dataset:
+def _compared(
+    context: Context, dataset: Dataset, options: PreferenceNaming, seed: int, folder: Path, *, keeps_verdicts: bool
+) -> Dataset:
     """Return the dataset with the wrong answers of a model as what is rejected."""
     name = str(options.rejected_from)
     sampler: Sampler = context.resource(f"sampler.{name}")
@@ -109,6 +111,7 @@ def _compared(context: Context, dataset: Dataset, options: PreferenceNaming, see
         seed=seed,
         max_tokens=options.rejected_max_tokens,
         path=folder / "rejected.json",
+        keeps_verdicts=keeps_verdicts,
     )
     return dataset.replaced(items, f"rejected: wrong answers of {name}, drawn with seed {seed}")
 

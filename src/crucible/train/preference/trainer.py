@@ -14,8 +14,10 @@ from crucible.ir import LoraConfig
 from crucible.train.callbacks import Callbacks, Measure
 from crucible.train.keeping.store import CheckpointStore
 from crucible.train.preference.objective import Preference
-from crucible.train.preference.pairs import Counts, prepare_preferences
+from crucible.train.preference.pairs import prepare_preferences
+from crucible.train.preference.places import Counts, Preferred
 from crucible.train.preference.reference import References, open_reference
+from crucible.train.preference.scoring import Sums
 from crucible.train.preference.settings import PreferenceConfig
 from crucible.train.records import TrainResult
 from crucible.train.trainer import Trainer
@@ -125,7 +127,9 @@ class PreferenceTrainer(Trainer):
         Raises:
             DataError: The dataset is empty, an item is no comparison, or none is left to train on.
             BackendError: The reference model cannot be loaded, or has another tokenizer.
-            TrainError: As `Trainer.train` does, and so its other errors.
+            CheckpointError: The reference is an adapter whose files are damaged or do not fit.
+            TrainError: As `Trainer.train` does, and so its other errors; or the reference was this trainer's own start,
+                it was interrupted since, and what the reference said is lost.
         """
         self._check_untrained()
         config, settings = self.config, self.preference
@@ -137,6 +141,15 @@ class PreferenceTrainer(Trainer):
             name, score = open_reference(settings.reference_model, self.session, config, self.backend)
             goes_on = resume and any((self.workspace / "checkpoints").glob("step-*.json"))
             kept = References(self.workspace / "references.json", name, places)
-            sums = kept.get(score, goes_on=goes_on, model=self.name)
+
+            def ask(places: Sequence[Preferred]) -> list[Sums]:
+                if settings.reference_model is None and self._state is not None:
+                    raise TrainError(
+                        f"{self.name} was in training already, and the reference is what it was before; start another "
+                        "trainer in this workspace and go on with resume=True"
+                    )
+                return score(places)
+
+            sums = kept.get(ask, goes_on=goes_on, model=self.name)
         objective = Preference(data, sums, config, settings, reference=name)
         return self.run(objective, resume=resume, callbacks=callbacks, measures=measures, gradient_hooks=gradient_hooks)

@@ -17,6 +17,7 @@ import msgspec
 from crucible.backends.placing import check_free, placed
 from crucible.errors import SpecError, StoreError
 from crucible.ir import atomic_write
+from crucible.store.codec import decode, encode
 from crucible.store.models import (
     ModelChange,
     ModelFile,
@@ -47,7 +48,8 @@ def write_models(models: ModelRepository, into: Path, names: Sequence[str] = (),
     taken = [_taken(models, version) for version in found]
     changes = [change for name in dict.fromkeys(version.model for version in found) for change in models.changes(name)]
     data = _Models(FORMAT, datetime.now(UTC).isoformat(timespec="seconds"), taken, changes)
-    content = json.dumps(msgspec.to_builtins(data), indent=2, ensure_ascii=False) + "\n"
+    plain = json.loads(encode(msgspec.to_builtins(data)))  # NaN, which JSON does not know, as the store keeps it
+    content = json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if not with_files:
         if into.is_dir():
             raise StoreError(f"{into} is a folder; name a file, or carry the files along as well")
@@ -93,7 +95,7 @@ def _decoded(path: Path) -> _Models:
     except OSError as error:
         raise StoreError(f"{path} cannot be read ({error.strerror or error})") from error
     try:
-        plain: Any = json.loads(content)
+        plain: Any = decode(content.decode())
         said = plain.get("format") if isinstance(plain, dict) else None  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]  # JSON of somebody else
         if said != FORMAT:
             raise SpecError(f"{path} says format {said!r:.80}, this version of Crucible reads {FORMAT!r}")

@@ -149,12 +149,17 @@ class Promotions:
         there = {each.version: each for each in self._models.list(model)}
         if not there:
             self._models.find(model)  # says what there is instead
+        changes = self._models.changes(model)
+        imported = {change.version for change in changes if change.kind == "imported"}
         held: list[str] = []
-        for change in self._models.changes(model):
+        for change in changes:
+            elsewhere = change.kind == "imported" and not imported.issuperset(held)  # another store's past, not ours
             if change.to_stage == "production" and change.kind == "promoted":
                 held.append(change.version)
             elif change.kind == "rolled_back" and change.version in held:
                 del held[len(held) - held[::-1].index(change.version) :]
+            elif change.kind == "removed" or elsewhere:  # what has that number later is another one
+                held = [version for version in held if version != change.version]
         for version in reversed(held):
             found = there.get(version)
             if found is not None and version not in current and found.stage == "archived":

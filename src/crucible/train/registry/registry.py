@@ -172,6 +172,7 @@ class ModelRegistry(RegistryAsking):
         """Remove a version that is not in production and that nothing came of; the audit stays.
 
         Raises:
+            SpecError: `why` is empty.
             StoreError: It is in production, or another version came of it.
         """
         version = self.get(reference)

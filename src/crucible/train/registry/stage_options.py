@@ -116,11 +116,21 @@ class RegisterModelOptions(StageOptions):
                 direction_for(each.to_gate().metric, each.direction)
             except SpecError as error:
                 found.append((f"gates.non_inferiority[{place}]", str(error)))
+        return found + self._idle()
+
+    def _idle(self) -> list[tuple[str, str]]:
+        """Return the options that are set and change nothing."""
+        found: list[tuple[str, str]] = []
+        if self.version is not None and self.bump != "minor":
+            found.append(("bump", "changes nothing beside version; leave one of them out"))
+        if self.label != "rc" and (self.version is not None or self.bump != "prerelease"):
+            found.append(("label", "changes nothing without bump: prerelease; set it, or leave this out"))
         if self.promote_to is None:
             asked = {
                 "gates": self.gates != GateOptions(),
                 "keep_current": self.keep_current,
                 "why": self.why is not None,
+                "on_refused": self.on_refused != "report",
             }
             found += [
                 (name, "changes nothing without promote_to; set it, or leave this out")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from crucible.errors import DataError
 from crucible.train.rl.trajectory import Trajectory, TrajectoryGroup
 
 __all__ = ["compute_advantages", "discounted_future_sum", "is_constant", "remove_constant_reward_groups"]
+
+_ROUNDING: Final = 1e-9  # of the largest reward: sums in another order differ by less
 
 
 def compute_advantages(
@@ -45,9 +47,9 @@ def remove_constant_reward_groups(groups: Sequence[TrajectoryGroup]) -> list[Tra
 
 
 def is_constant(group: TrajectoryGroup) -> bool:
-    """Whether all total rewards of a group are the same, as those of a group of one are."""
+    """Whether all total rewards of a group are the same but for rounding, as those of a group of one are."""
     rewards = group.total_rewards
-    return all(reward == rewards[0] for reward in rewards)
+    return max(rewards) - min(rewards) <= _ROUNDING * max(map(abs, rewards))
 
 
 def discounted_future_sum(values: Sequence[float], gamma: float) -> list[float]:

@@ -5,6 +5,7 @@ A group that is shown one and the same observation is one prompt with several an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from crucible.backends import Sample, Sampler, SamplingParams
 from crucible.data.order import draw_seed
 from crucible.errors import BackendError, DataError
+from crucible.pipeline import check_cancelled
 from crucible.pipeline.cancel import is_stop
 from crucible.text import ModelInput
 from crucible.train.rl.observation import Observation
@@ -54,6 +56,9 @@ def ask(
         params: How answers are drawn; stops and seeds are set here.
         seed: Of the rollouts.
         turn: Which turn, from 0.
+
+    Raises:
+        Cancelled: The run was asked to stop; looked at before each call.
     """
     calls: dict[tuple[object, ...], list[_Request]] = {}
     for request in _requests(prompts, seed, turn):
@@ -88,6 +93,7 @@ def _call(sampler: Sampler, requests: Sequence[_Request], params: SamplingParams
         stop=tuple(dict.fromkeys((*params.stop, *first.stop))),
         stop_tokens=tuple(dict.fromkeys((*params.stop_tokens, *first.stop_tokens))),
     )
+    check_cancelled()
     inputs = [ModelInput(request.observation.tokens) for request in requests]
     try:
         return sampler.sample_groups(inputs, how, num_samples=len(requests[0].places))
@@ -111,4 +117,6 @@ def _usable(sample: Sample, model: str) -> Sample | Exception:
         return BackendError(
             f"{model} gives no log-probabilities of what it answers, which learning from rewards needs", backend=model
         )
+    if not all(map(math.isfinite, sample.logprobs)):
+        return BackendError(f"{model} gave a log-probability that is not a finite number", backend=model)
     return sample

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
-from crucible.pipeline import run_sync
+from crucible.pipeline import check_cancelled, run_sync
 from crucible.pipeline.cancel import is_stop
 
 __all__ = ["call_each"]
+
+_LOOK_S: Final = 0.2  # how long a request to stop may go unseen while all wait
 
 
 def call_each(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """Return what each call returned, or the exception that it raised, in their order.
 
-    Plain functions run one after another; what coroutine functions return is awaited together, in one event loop.
+    Plain functions run one after another; what coroutine functions return is awaited together, in one event loop, and
+    cancelled there when the run is asked to stop.
 
     Raises:
-        Cancelled: One of them said that the run is to stop; so is whatever is no `Exception`.
+        Cancelled: The run was asked to stop, or one of them said so; as is raised whatever is no `Exception`.
     """
     found: list[Any] = []
     for call in calls:
@@ -27,6 +31,7 @@ def call_each(calls: Sequence[Callable[[], Any]]) -> list[Any]:
             found.append(call())
         except Exception as error:
             if is_stop(error):
+                _close(found)
                 raise
             found.append(error)
     waiting = [place for place, value in enumerate(found) if inspect.isawaitable(value)]
@@ -39,4 +44,21 @@ def call_each(calls: Sequence[Callable[[], Any]]) -> list[Any]:
 
 
 async def _all(waiting: Sequence[Awaitable[Any]]) -> list[Any]:
-    return await asyncio.gather(*waiting, return_exceptions=True)
+    together = asyncio.gather(*waiting, return_exceptions=True)
+    try:
+        while not together.done():
+            await asyncio.wait([together], timeout=_LOOK_S)
+            check_cancelled()
+        return await together
+    finally:
+        if not together.done():
+            together.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await together
+
+
+def _close(found: Sequence[Any]) -> None:
+    """End the coroutines that nobody will await."""
+    for value in found:
+        if inspect.iscoroutine(value):
+            value.close()

@@ -92,7 +92,7 @@ def reference_logprobs(sampler: Sampler, data: Sequence[Datum]) -> list[list[flo
 
     Raises:
         DataError: A datum does not fit its window, or holds a token that it does not know.
-        BackendError: It cannot be asked, or has no log-probabilities.
+        BackendError: It cannot be asked, or lacks the log-probability of a token that counts.
     """
     answers = sampler.logprobs([full_tokens(datum) for datum in data])
     found: list[list[float]] = []
@@ -100,8 +100,12 @@ def reference_logprobs(sampler: Sampler, data: Sequence[Datum]) -> list[list[flo
         own = values[1:]
         if len(own) != len(datum):
             raise BadResponse(f"{len(datum) + 1} tokens were to be scored and {len(values)} logprobs came")
-        pairs = zip(own, datum.weights, strict=True)
-        found.append([0.0 if weight == 0 or value is None else value for value, weight in pairs])
+        scored: list[float] = []
+        for value, weight in zip(own, datum.weights, strict=True):
+            if weight != 0 and value is None:
+                raise BadResponse(f"{sampler.model} gave no log-probability of a token that counts")
+            scored.append(0.0 if weight == 0 or value is None else value)
+        found.append(scored)
     return found
 
 
@@ -111,7 +115,8 @@ def incorporate_kl_penalty(
     """Return the data with a penalty for leaving other weights, such as those of the base, in their advantages.
 
     Each token's advantage gains `coef * (mean - difference)`, where the difference is that of its log-probabilities
-    under the policy and the reference and the mean is that of the batch: the penalty moves no batch as a whole.
+    under the policy and the reference and the mean is that of the batch's tokens: without a discount the penalty moves
+    no batch as a whole, a token counting as a token.
 
     Args:
         data: As `trajectory_to_data` makes them.

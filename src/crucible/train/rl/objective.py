@@ -88,6 +88,13 @@ class Reinforcement(Objective):
     def windows(self, session: Session, state: TrainState) -> Iterator[Window]:
         """Roll out and yield the steps, iteration after iteration, from where the state stands."""
         self._session, self._state = session, state  # now, and not with the first window: a validation may come first
+        if self._settings.temperature != 1:
+            events.decision(
+                f"draws answers at a temperature of {self._settings.temperature:g}",
+                "ratios, penalties and divergences are of the model's own probabilities, at 1: what is learnt is not "
+                "corrected for having been drawn from another distribution",
+                metadata={"temperature": self._settings.temperature},
+            )
         return self._iterations(session, state.epoch * self._per_epoch + state.position)
 
     def send(self, session: Session, batch: Batch) -> SessionFuture[ForwardBackwardOutput]:
@@ -136,8 +143,9 @@ class Reinforcement(Objective):
         ):
             first = rollouts.failures[0]
             raise TrainError(
-                f"{rollouts.started - rollouts.finished} of {rollouts.started} rollouts of the validation failed; the "
-                f"first: {first.where} of problem {first.group}: {first.error}"
+                f"{rollouts.started - rollouts.finished} of {rollouts.started} rollouts of the validation failed, and "
+                f"max_failed_frac is {self._settings.max_failed_frac:g}; the first: {first.where} of problem "
+                f"{first.group}: {first.error}"
             )
         of_envs = environment_means(rollouts.groups)
         found = {

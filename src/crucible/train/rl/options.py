@@ -101,9 +101,11 @@ def resolve_rl(experiment: Experiment, options: RLNaming, items: int) -> tuple[L
 
 def rl_problems(experiment: Experiment, options: RLNaming) -> list[tuple[str, str]]:
     """Return what of a document's `rl_train` cannot be carried out, as (path, message)."""
+    shared = values_of(experiment.training_config) if experiment.training_config else {}
+    is_said = "dropout" in shared or "dropout" in _given(options, LoraConfig)
     found = [
         (path, message)
-        for path, message in problems(experiment, options)
+        for path, message in problems(experiment, options if is_said else options.model_copy(update={"dropout": 0.0}))
         if not path.endswith(("quality_targets", "early_stopping.metric"))  # of other metrics than these
     ]
     reward = reward_problem(options.reward_fn)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
+from numbers import Real
 from typing import Any, Final
 
 from crucible.data import Item, Scorer, scorer_names
@@ -60,6 +62,8 @@ def find_reward(name: str) -> str | Scorer:
     try:
         found: Any = importlib.import_module(module)
         for part in attribute.split("."):
+            if part.startswith("__"):
+                raise ContractError(f'reward_fn: "{name}" goes through {part}, which is Python\'s own; name a function')
             found = getattr(found, part)
             if inspect.ismodule(found):  # its code was not allowed
                 raise ContractError(f'reward_fn: "{name}" goes on through a module; name the function\'s own')
@@ -77,11 +81,25 @@ def _scoring(name: str, function: Any) -> Scorer:
         value = function(item, answer)
         if isinstance(value, _OUTCOMES):
             return value
-        if not isinstance(value, int | float):
+        if not isinstance(value, Real):
             raise DataError(f"{name} must return a number or an outcome, got {value!r:.80}")
         return Scored(float(value))
 
     bounds = getattr(function, "bounds", None)
     if bounds is not None:
+        if not _is_span(bounds):
+            raise ContractError(
+                f"reward_fn: the bounds of {name} must be (low, high), low below high, got {bounds!r:.80}"
+            )
         score.__dict__["bounds"] = bounds
     return score
+
+
+def _is_span(bounds: Any) -> bool:
+    """Whether bounds are two finite numbers, the first below the second."""
+    try:
+        low, high = bounds
+        is_span = -math.inf < low < high < math.inf
+    except (TypeError, ValueError):
+        return False
+    return bool(is_span)

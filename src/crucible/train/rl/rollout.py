@@ -6,14 +6,18 @@ of 0. What is drawn depends on the seed, the places in the batch and the turn al
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from functools import partial
+from numbers import Real
+from typing import Any, Final, Literal, cast
+
+import msgspec
 
 from crucible import events
 from crucible.backends import Sample, Sampler, SamplingParams
 from crucible.errors import DataError
 from crucible.pipeline import check_cancelled
+from crucible.pipeline.cancel import is_stop
 from crucible.train.rl.asking import Prompt, ask
 from crucible.train.rl.calling import call_each
 from crucible.train.rl.env import Env, EnvGroupBuilder
@@ -21,6 +25,8 @@ from crucible.train.rl.observation import Observation, StepResult
 from crucible.train.rl.trajectory import RolloutFailure, Rollouts, Trajectory, TrajectoryGroup, Transition
 
 __all__ = ["roll_out"]
+
+_LARGEST: Final = 1e30  # beyond it squares and 32 bits overflow
 
 
 class _Episode:
@@ -59,7 +65,7 @@ def roll_out(
         builders: One a group.
         params: How answers are drawn; its seeds and stops are the environments' and the rollouts' own.
         seed: Decides every draw, together with the place of the group, of the environment in it, and the turn.
-        max_turns: Most turns of an episode.
+        max_turns: Most turns of an episode, at least 1.
         window: Most tokens of an observation and an answer together; None: what the sampler takes. An episode whose
             first observation leaves no room for `params.max_tokens` fails; one that comes to it later ends there.
 
@@ -67,8 +73,11 @@ def roll_out(
         The trajectories by group, and what failed: the caller decides how many failures are too many.
 
     Raises:
+        DataError: `max_turns` is below 1.
         Cancelled: The run was asked to stop.
     """
+    if max_turns < 1:
+        raise DataError(f"max_turns must be at least 1, got {max_turns}: an episode without a turn has no answer")
     with events.span("crucible_train.rollout", {"sampler": sampler.model}) as span:
         groups, failures = _make(builders)
         episodes = [episode for group in groups.values() for episode in group]
@@ -88,7 +97,9 @@ def roll_out(
         for place, group in groups.items():
             try:
                 made = _group(builders[place], [episode for episode in group if episode.failure is None])
-            except Exception as error:  # noqa: BLE001  # a stranger's reward; counted and told
+            except Exception as error:  # a stranger's reward; counted and told
+                if is_stop(error):
+                    raise
                 failures.append(_failure(place, None, "compute_group_rewards", error))
                 continue
             if made is not None:
@@ -112,25 +123,51 @@ def _make(builders: Sequence[EnvGroupBuilder]) -> tuple[dict[int, list[_Episode]
     for place, envs in enumerate(made):
         if isinstance(envs, Exception):
             failures.append(_failure(place, None, "make_envs", envs))
-        elif not envs:
-            failures.append(_failure(place, None, "make_envs", DataError("there is no environment in the group")))
+            continue
+        try:
+            members = list(envs)
+        except TypeError:
+            error = DataError(f"make_envs must return a list of environments, got {envs!r:.80}")
+            failures.append(_failure(place, None, "make_envs", error))
+            continue
+        if members:
+            groups[place] = [_Episode(place, member, env) for member, env in enumerate(members)]
         else:
-            groups[place] = [_Episode(place, member, env) for member, env in enumerate(envs)]
+            failures.append(_failure(place, None, "make_envs", DataError("there is no environment in the group")))
     return groups, failures
 
 
 def _begin(episodes: Sequence[_Episode], max_tokens: int, window: int | None) -> None:
-    shown = call_each([episode.env.initial_observation for episode in episodes])
+    shown = call_each([partial(_first_of, episode.env) for episode in episodes])  # one without the method fails alone
     for episode, observation in zip(episodes, shown, strict=True):
         if isinstance(observation, Exception):
             episode.fail("initial_observation", observation)
-        elif not isinstance(observation, Observation) or not observation.tokens:
-            episode.fail(
-                "initial_observation", DataError(f"expected an Observation with tokens, got {observation!r:.80}")
-            )
-        else:
-            episode.observation = observation
+            continue
+        try:
+            episode.observation = _read(observation)
+        except DataError as error:
+            episode.fail("initial_observation", error)
     _look(episodes, max_tokens, window)
+
+
+def _first_of(env: Env) -> Any:
+    return env.initial_observation()
+
+
+def _read(observation: Any) -> Observation:
+    """Return an observation whose tokens are a tuple of whole numbers, whatever sequence they came as.
+
+    Raises:
+        DataError: It is no observation, or has no tokens.
+    """
+    try:
+        if isinstance(observation, Observation) and len(observation.tokens):
+            whole = tuple(token.__index__() for token in observation.tokens)
+            stops = tuple(token.__index__() for token in observation.stop_tokens)
+            return msgspec.structs.replace(observation, tokens=whole, stop=tuple(observation.stop), stop_tokens=stops)
+    except (AttributeError, TypeError):
+        pass
+    raise DataError(f"expected an Observation with tokens, got {observation!r:.80}")
 
 
 def _look(episodes: Sequence[_Episode], max_tokens: int, window: int | None) -> None:
@@ -189,13 +226,16 @@ def _take(episode: _Episode, answer: Sample, result: Any) -> None:
     if not isinstance(result, StepResult):
         raise DataError(f"step must return a StepResult, got {type(result).__name__}")
     _check("reward", result.reward)
-    _check_metrics(result.metrics)
-    following = result.next_observation
-    if not result.episode_done and (following is None or not following.tokens):
-        raise DataError("an episode that is not done needs a next_observation with tokens")
+    metrics = _checked_metrics(result.metrics)
+    following: Observation | None = None
+    if not result.episode_done:
+        try:
+            following = _read(result.next_observation)
+        except DataError as error:
+            raise DataError(f"an episode that is not done needs a next_observation with tokens: {error}") from error
     assert episode.observation is not None  # noqa: S101
     episode.transitions.append(
-        Transition(episode.observation, answer, float(result.reward), result.episode_done, dict(result.metrics))
+        Transition(episode.observation, answer, float(result.reward), result.episode_done, metrics)
     )
     episode.observation = following
     if result.episode_done:
@@ -217,25 +257,29 @@ def _group(builder: EnvGroupBuilder, finished: Sequence[_Episode]) -> Trajectory
     pairs: list[tuple[float, Mapping[str, float]]] = list(rewarded)
     if len(pairs) != len(trajectories):
         raise DataError(f"compute_group_rewards returned {len(pairs)} rewards for {len(trajectories)} trajectories")
-    for reward, metrics in pairs:
+    for reward, _ in pairs:
         _check("reward", reward)
-        _check_metrics(metrics)
     return TrajectoryGroup(
         trajectories,
         tuple(float(reward) for reward, _ in pairs),
-        tuple(dict(metrics) for _, metrics in pairs),
+        tuple(_checked_metrics(metrics) for _, metrics in pairs),
         tuple(builder.logging_tags()),
     )
 
 
-def _check_metrics(metrics: Mapping[str, Any]) -> None:
-    for name, value in metrics.items():
+def _checked_metrics(metrics: Any) -> dict[str, float]:
+    if not isinstance(metrics, Mapping):
+        raise DataError(f"metrics must be a mapping of names to numbers, got {metrics!r:.80}")
+    found = cast("Mapping[Any, Any]", metrics)
+    for name, value in found.items():
         _check(f"metric {name}", value)
+    return {str(name): float(value) for name, value in found.items()}
 
 
 def _check(what: str, value: Any) -> None:
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        raise DataError(f"the {what} must be a finite number, got {value!r}")
+    number: Any = value
+    if not isinstance(value, Real) or not abs(number) <= _LARGEST:  # NaN is not at most anything
+        raise DataError(f"the {what} must be a finite number, got {value!r:.80}; at most {_LARGEST:g} in size")
 
 
 def _failure(group: int, member: int | None, where: str, error: Exception) -> RolloutFailure:

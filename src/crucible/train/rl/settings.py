@@ -17,6 +17,7 @@ __all__ = ["RLConfig", "config_refusals"]
 
 _EPSILON: Final = 0.2
 _DRO_BETA: Final = 0.05
+_BETTER_LARGER: Final = ("validation_reward", "validation_correct", "validation_format", "rl/reward")
 
 
 def _algorithm(name: str) -> str:
@@ -67,7 +68,12 @@ class RLConfig(Model):
     advantage_scale: Literal["none", "std"] | None = Field(
         default=None, description="Divide advantages by nothing or by the group's deviation; null: the algorithm's."
     )
-    temperature: float = Field(default=1.0, gt=0, le=100, description="Of the answers that are trained on.")
+    temperature: float = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        description="Of the answers that are trained on; other than 1 they are not drawn from the policy itself.",
+    )
     max_tokens: int = Field(default=64, ge=1, le=10**6, description="Most tokens of an answer.")
     stop: Seq[str] = Field(default=(), description="Texts that end an answer.")
     format_coef: float = Field(
@@ -127,7 +133,10 @@ class RLConfig(Model):
         if config.epochs is not None:
             iterations.append(config.epochs * math.ceil(problems / each))
         if self.episodes is not None:
-            iterations.append(math.ceil(self.episodes / (min(each, problems) * self.group_size)))
+            epochs, rest = divmod(
+                math.ceil(self.episodes / self.group_size), problems
+            )  # an epoch's last may be smaller
+            iterations.append(epochs * math.ceil(problems / each) + math.ceil(rest / each))
         return max(1, min(iterations)) * self.substeps
 
     def problems(self) -> list[tuple[str, str]]:
@@ -162,4 +171,9 @@ def config_refusals(config: LoraConfig) -> list[tuple[str, str]]:
         "accumulation_steps": "an iteration has as many problems as groups_per_batch says; raise that instead",
         "train_on": "what the policy wrote is trained on, and nothing else; leave it out",
     }
-    return [(name, why) for name, why in said.items() if getattr(config, name) != default[name].default]
+    found = [(name, why) for name, why in said.items() if getattr(config, name) != default[name].default]
+    stopping = config.early_stopping
+    if stopping is not None and stopping.mode == "min" and stopping.metric in _BETTER_LARGER:
+        why = f"is min, and a larger {stopping.metric} is better: the worst checkpoint would be kept; say mode: max"
+        found.append(("early_stopping.mode", why))
+    return found

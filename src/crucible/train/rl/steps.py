@@ -88,9 +88,12 @@ def training_data(rollouts: Rollouts, settings: RLConfig, iteration: int) -> tup
         )
     telling = remove_constant_reward_groups(rollouts.groups)
     if is_constant(telling[0]):
+        others = [name for name in ("kl_coef", "entropy_coef") if getattr(settings, name)]
         events.decision(
-            f"took {settings.substeps} step{'s' if settings.substeps > 1 else ''} without a gradient",
-            "All rewards are uniform. There will be no gradient",
+            f"took {settings.substeps} step{'s' if settings.substeps > 1 else ''} without a gradient"
+            + (" of rewards" if others else ""),
+            "All rewards are uniform. There will be no gradient"
+            + (f" but that of {' and '.join(others)}" if others else ""),
             metadata={"iteration": iteration, "groups": len(rollouts.groups)},
         )
     kept: list[tuple[int, TrajectoryGroup]] = []
