@@ -55,7 +55,7 @@ def test_an_unread_part_is_refused_with_the_stage_that_would_read_it() -> None:
         "reliability.guardrails": "guardrails",
         "reliability.stats": "bench",
         "outputs": "report",
-        "training_config": "supervised_train",
+        "training_config": "distillation` or `dpo_train` or `rl_train` or `supervised_train",
         "baseline": "evaluate",
     }
     assert found == {

@@ -135,6 +135,7 @@ def test_nothing_is_written_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_peers_without_pins_are_measured_here(tmp_path: Path) -> None:
     """A peer of the standard library needs no environment, and answers with its figures."""
     assert environments.interpreter(CHAINS[0], tmp_path) == Path(sys.executable)

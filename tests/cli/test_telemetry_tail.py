@@ -120,6 +120,7 @@ def test_a_live_recording_is_followed_to_its_end(live: Callable[[int], Live]) ->
     assert "5 ms" in follower.lines[0]
 
 
+@pytest.mark.slow
 def test_names_and_json_of_a_live_recording(live: Callable[[int], Live]) -> None:
     """--name narrows what is shown first and what comes; --json is one value a line."""
     recording = live(6)
@@ -132,6 +133,7 @@ def test_names_and_json_of_a_live_recording(live: Callable[[int], Live]) -> None
     assert [event["measurements"]["step"] for event in events] == list(range(6))
 
 
+@pytest.mark.slow
 def test_series_of_a_live_recording(live: Callable[[int], Live]) -> None:
     """--metric follows the last value of series by the name that people know, without events."""
     recording = live(12)
@@ -157,6 +159,7 @@ def test_ctrl_c_ends_with_130(live: Callable[[int], Live]) -> None:
     assert recording.process.wait(60) == 0
 
 
+@pytest.mark.slow
 def test_a_recorder_that_is_killed_is_noticed(live: Callable[[int], Live]) -> None:
     """Where the recording process dies, following ends, and says why."""
     recording = live(3)
@@ -169,6 +172,7 @@ def test_a_recorder_that_is_killed_is_noticed(live: Callable[[int], Live]) -> No
     assert said == f"experiment {recording.id} is running (process gone)\n"
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_it(live: Callable[[int], Live]) -> None:
     """`crucible telemetry tail … | head -n 1` ends with the next event, without a traceback."""
     recording = live(100)
@@ -181,6 +185,7 @@ def test_a_reader_that_goes_away_ends_it(live: Callable[[int], Live]) -> None:
     assert (shown.count("\n"), said) == (1, "")
 
 
+@pytest.mark.slow
 def test_a_busy_store_is_waited_for(store: Store, live: Callable[[int], Live], tmp_path: Path) -> None:
     """While somebody locks the whole store, following waits, and then shows what came."""
     recording = live(4)

@@ -83,7 +83,7 @@ def folder(tmp_path: Path, base: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("columns", [60, 110])
+@pytest.mark.parametrize("columns", [pytest.param(60, marks=pytest.mark.slow), 110])
 def test_a_terminal_shows_stage_step_loss_and_time_left(folder: Path, columns: int) -> None:
     """On a narrow terminal as on a wide one, step, loss and time left are whole; Ctrl-C, even twice, ends in 130."""
     terminal = Terminal(folder, "run", "slow.yaml", columns=columns)

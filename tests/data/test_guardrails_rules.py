@@ -178,6 +178,7 @@ def test_overlapping_findings_of_an_adapter_are_redacted_together() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("pii.jsonl")))
+@pytest.mark.slow
 def test_what_is_redacted_is_not_found_again(path: Path) -> None:
     """A placeholder is no violation, and no rest of a number is left."""
     for case in guardrails.read_cases(path):

@@ -60,6 +60,7 @@ def test_every_event_of_a_run_is_in_the_registry_with_its_measurements(place: "P
         assert measurements <= set(info.measurements), f"{name}: {measurements - set(info.measurements)} has no unit"
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_numbers(place: "Place") -> None:
     """The same document twice gives the same losses and scores; another seed gives others."""
     place.write(steps=12)

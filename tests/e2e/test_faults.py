@@ -46,6 +46,7 @@ def test_killed_run_resumes_to_the_same_loss(place: "Place") -> None:
     assert '"experiment": []' in differences
 
 
+@pytest.mark.slow
 def test_ctrl_c_marks_the_run_cancelled_and_keeps_its_telemetry(place: "Place") -> None:
     """Ctrl-C ends with 130, says how to go on, keeps what was measured, and the run can go on."""
     place.write(steps=STEPS)

@@ -79,6 +79,7 @@ def output(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.slow
 def test_an_example_writes_only_where_it_is_told(name: str, tmp_path: Path, place: Path, output: Path) -> None:
     """With EXAMPLES_OUTPUT_DIR all files are there, the working directory stays empty, and so does the examples' own.
 

@@ -153,6 +153,7 @@ def test_ctrl_c(tmp_path: Path, kind: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["slow", "slow notebook", "slow thread"])
+@pytest.mark.slow
 def test_pressing_again_does_not_end_it_sooner(tmp_path: Path, kind: str) -> None:
     """However often it is pressed, the step under way is finished and the end of the run written down."""
     code, lines, errors = _interrupted(kind, tmp_path, times=4)

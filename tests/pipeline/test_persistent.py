@@ -15,6 +15,7 @@ STEPS = st.lists(st.tuples(KEYS, st.integers()), max_size=40)
 
 
 @given(STEPS, STEPS)
+@pytest.mark.slow
 def test_a_map_is_a_dict_that_is_never_changed(first: list[tuple[str, int]], second: list[tuple[str, int]]) -> None:
     """Setting in any order gives what a dict would hold, in its order, and leaves every earlier map as it was."""
     plain: dict[str, int] = {}

@@ -124,6 +124,8 @@ def agreeing(kind: type[BaseModel], fields: dict[str, Any]) -> dict[str, Any]:
         return fields
     lacks = {"sgd": {"beta1", "beta2", "eps"}, "rmsprop": {"beta1", "beta2"}}
     unset = lacks.get(fields.get("optimizer", "adamw"), {"momentum"})
+    if fields.get("gradient_hooks"):  # each once
+        fields = {**fields, "gradient_hooks": tuple(dict.fromkeys(fields["gradient_hooks"]))}
     if fields.get("target_modules"):  # names, each once
         fields = {**fields, "target_modules": tuple(f"{n}{name}" for n, name in enumerate(fields["target_modules"]))}
     return {name: value for name, value in fields.items() if name not in unset}

@@ -169,6 +169,7 @@ def test_a_row_is_not_taken_for_an_option() -> None:
 
 
 @pytest.mark.parametrize("engine", ["pdflatex", "xelatex", "lualatex"])
+@pytest.mark.slow
 def test_it_compiles(tmp_path: Path, engine: str) -> None:
     """Where a TeX is installed, the hostile document and the hostile fragment in a paper go through it."""
     if shutil.which(engine) is None:

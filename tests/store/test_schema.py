@@ -304,6 +304,7 @@ def test_a_newer_store_is_refused(store: Store, url: str) -> None:
         open_store(url)
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_store_at_once_all_succeed(url: str, opened: Callable[[], Store]) -> None:
     """One of them makes the tables, the others wait; then all write, and nothing is lost."""
     script = (

@@ -349,6 +349,7 @@ for step in range(300):
 """
 
 
+@pytest.mark.slow
 def test_many_processes_write_one_file(path: Path) -> None:
     """Each one's lines are all there, whole and in its order."""
     writers = [subprocess.Popen([sys.executable, "-c", MANY, str(path), name]) for name in "abc"]

@@ -200,6 +200,7 @@ def test_the_deviation_of_a_series(any_store: Store) -> None:
     assert summary.std == pytest.approx(statistics.stdev(values), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_many_slow_series_stay_few_rows(any_store: Store) -> None:
     """A point now and then to each of many series: rows become segments, so that a summary reads few of them."""
     for step in range(70):

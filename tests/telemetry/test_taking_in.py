@@ -50,6 +50,7 @@ def test_a_torn_archive_leaves_nothing(archived: Experiment, store: Store, tmp_p
     assert store.telemetry.event_counts(archived.id) == {}
 
 
+@pytest.mark.slow
 def test_a_killed_import_is_begun_anew(tmp_path: Path) -> None:
     """A part that a killed process left does not count as there: the next import has all of it."""
     source = tmp_path / "history.jsonl"

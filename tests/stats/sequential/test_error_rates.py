@@ -82,7 +82,7 @@ def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     return show
 
 
-@pytest.mark.parametrize("name", NULLS)
+@pytest.mark.parametrize("name", [name for name in NULLS if name != "paired_wins"])  # 8 s; the slow one has it
 def test_peeking_does_not_find_what_is_not_there_fast(name: str) -> None:
     """1,000 data sets (of betting 150), looked at after each of 80 scores: at most .05 and three standard errors."""
     runs = 150 if name.startswith("bounded") else 1_000

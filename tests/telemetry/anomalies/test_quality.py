@@ -135,6 +135,7 @@ def _flagged(chosen: Method, values: list[float], mode: str) -> set[int]:
     return {place for place, value in enumerate(values) if detector.update(value) is not None}
 
 
+@pytest.mark.slow
 def test_the_table() -> None:
     """Precision, recall and F1 of every detector on every series, whole and live, are printed (`-s`)."""
     lines = [f"{'series':12} {'detector':15} {'mode':6} {'precision':>9} {'recall':>7} {'F1':>6} {'flags':>8}"]

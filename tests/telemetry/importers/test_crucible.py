@@ -239,6 +239,7 @@ def test_what_is_not_whole_is_read_and_told(tmp_path: Path, points_of: PointsOf)
     assert [(problem.kind, problem.line) for problem in run.problems] == [("damaged", 2), ("damaged", 5)]
 
 
+@pytest.mark.slow
 def test_a_torn_gzip_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     """What could be unpacked is there; that something is missing, or damaged, is told."""
     path = tmp_path / "a.jsonl.gz"

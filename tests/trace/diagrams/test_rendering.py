@@ -72,7 +72,12 @@ def nasty_chain(word: str) -> Chain:
     )
 
 
-@pytest.mark.parametrize("kind", MERMAID_KINDS)
+SLOW_TO_DRAW = ("flowchart", "graph")
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind in SLOW_TO_DRAW else kind for kind in MERMAID_KINDS]
+)
 def test_nasty_texts_are_drawn_as_they_are(mermaid: Mermaid, kind: str) -> None:
     """As decision, stage, type, alternative, id and chain name: nothing breaks, and the text is in the picture."""
     texts = [to_mermaid(nasty_chain(word), kind) for word in NASTY]

@@ -410,6 +410,7 @@ MORE = [
 
 
 @pytest.mark.parametrize("fragment", [*FRAGMENTS, *MORE])
+@pytest.mark.slow
 def test_repeated_openings_take_linear_work(fragment: str) -> None:
     """Twice the text is at most twice the lines run, and 200 KB finish at all: nothing is looked for twice."""
     parse(fragment * (200_000 // len(fragment)))

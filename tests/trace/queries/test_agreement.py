@@ -410,6 +410,7 @@ def corpus() -> tuple[Chain, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
+@pytest.mark.slow
 def test_databases_agree(database: str, request: pytest.FixtureRequest) -> None:
     """For a fixed set of odd values, each database answers every condition as memory does."""
     rows: Rows = request.getfixturevalue(database)

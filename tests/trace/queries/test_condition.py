@@ -371,6 +371,7 @@ def test_conditions_with_objects_hash(data: dict[str, Any]) -> None:
         {"or": [{"not": {"content": ["a", "b"]}}, {"content": ["c", "d"]}]},
     ],
 )
+@pytest.mark.slow
 def test_what_was_read_is_read_again(data: dict[str, Any]) -> None:
     """The limit of conditions counts the same in what `to_dict` writes."""
     parsed = Condition.from_dict(data)

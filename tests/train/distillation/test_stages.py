@@ -122,7 +122,7 @@ def test_what_cannot_be_done_is_refused_by_validate(context: Context) -> None:
         ({"teachers": [{"model": "b", "weight": 0}]}, "teachers[0].weight"),
         ({"teacher_model": "sampler.distilled"}, "is what this stage itself trains"),
         ({"teacher_model": "sampler.earliest"}, 'did you mean "earlier"'),
-        ({"teachers": [{"model": "sampler.none"}]}, "teachers[0].model: no stage before this one trains"),
+        ({"teachers": [{"model": "sampler.none"}]}, "teachers[0].model: no stage of this document trains"),
         ({"teacher_model": "a", "student_model": "b", "base_model": "c"}, "they mean the same, say it once"),
         ({"teacher_model": "a", "mode": "offline"}, "mode"),
         (
@@ -159,7 +159,7 @@ def test_a_teacher_that_is_trained_later_is_refused_by_validate(context: Context
     learning = {"name": "distillation", "options": {"teacher_model": "sampler.later"}}
     teaching: dict[str, Any] = {"name": "supervised_train", "options": {"model": "later"}}
     for pipeline, said in (
-        ([learning, teaching], "no stage before this one trains"),
+        ([learning, teaching], "is trained only after this stage"),
         ([teaching, learning], ""),
     ):
         document = Experiment.read({**context.experiment.model_dump(mode="json"), "pipeline": pipeline})

@@ -390,6 +390,7 @@ def test_what_a_dead_writer_left_is_swept_when_it_is_old(
     store.verify("step-000001")
 
 
+@pytest.mark.slow
 def test_large_files_go_in_parts(s3: str, make: Make, tmp_path: Path) -> None:
     """Above 16 MB an upload is a multipart one, and the copy is the original."""
     store = bucket(s3, CheckpointCache(tmp_path / "cache", 10**8))

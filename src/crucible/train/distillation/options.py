@@ -7,16 +7,16 @@ the teacher's share here, and the adapter's scale goes by its other name, `lora_
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import takewhile
 from typing import Any, Final
 
 from pydantic import Field, create_model
 
-from crucible.ir import Experiment, LoraConfig, Model, StageDef, did_you_mean
+from crucible.ir import Experiment, LoraConfig, Model, did_you_mean
 from crucible.ir.model import Seq
 from crucible.ir.wording_text import show
 from crucible.train.distillation.opening import OF_THE_RUN
 from crucible.train.distillation.settings import DistillConfig, config_refusals
+from crucible.train.earlier import earlier_model_problem
 from crucible.train.reported import reported_metrics
 from crucible.train.resolution import SupervisedTrainOptions, TrainNaming, optional_fields, problems, resolve
 from crucible.train.translation import place_of
@@ -28,7 +28,6 @@ Problem = tuple[str, str]
 _TEACHER: Final = (
     "A base model (built-in name, folder or hub id), a folder with a saved adapter, or sampler.<model> of this run."
 )
-_MODELS: Final = {"supervised_train": "tuned", "train": "tuned", "distillation": "distilled"}
 _AT_THE_END: Final = ("initial_loss", "final_loss", "loss_reduction", "steps")
 
 
@@ -160,31 +159,14 @@ def _teachers(experiment: Experiment, options: DistillNaming) -> Iterator[Proble
         yield "teacher_model", f"is required, or teachers: whom to learn from. {_TEACHER}"
     if options.teacher_model is not None and options.teachers is not None:
         yield "teachers", "teacher_model is given, too; name every teacher in one of them"
-    trained = [
-        (entry.options or {}).get("model", _MODELS.get(entry.name))
-        for entry in _ahead(experiment, options)
-        if entry.enabled and entry.name != "evaluate"
-    ]
-    trained = [name for name in trained if isinstance(name, str)]
     for place, teacher in enumerate(options.asked_teachers):
         wanted = teacher.model.removeprefix(OF_THE_RUN)
         if wanted == teacher.model:
             continue
         path = "teacher_model" if options.teachers is None else f"teachers[{place}].model"
-        if wanted == options.model:
-            yield path, f"{show(teacher.model)} is what this stage itself trains; name another"
-        elif wanted != "base" and wanted not in trained:
-            hint = did_you_mean(wanted, trained)
-            yield path, f"no stage before this one trains {show(wanted)}{hint}; let one stand before it"
-
-
-def _ahead(experiment: Experiment, options: DistillNaming) -> list[StageDef]:
-    """Return the entries before the one with these options; `needs`, too, name none that come later."""
-    return list(takewhile(lambda entry: not _is_this(entry, options), experiment.pipeline))
-
-
-def _is_this(entry: StageDef, options: DistillNaming) -> bool:
-    return entry.name == "distillation" and (entry.options or {}).get("model", _MODELS[entry.name]) == options.model
+        problem = None if wanted == "base" else earlier_model_problem(experiment, wanted, options.model)
+        if problem is not None:
+            yield path, problem
 
 
 def _metrics(config: LoraConfig, settings: DistillConfig) -> Iterator[Problem]:

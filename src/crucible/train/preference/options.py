@@ -11,6 +11,7 @@ from pydantic import Field, create_model
 from crucible.errors import SpecErrors
 from crucible.ir import Experiment, LoraConfig, did_you_mean
 from crucible.ir.wording_text import show
+from crucible.train.earlier import earlier_model_problem
 from crucible.train.preference.objective import validation_metrics
 from crucible.train.preference.settings import PreferenceConfig
 from crucible.train.reported import reported_metrics
@@ -107,34 +108,14 @@ def _supervised(config: LoraConfig) -> Iterator[Problem]:
 
 def _models(experiment: Experiment, options: PreferenceNaming) -> Iterator[Problem]:
     """Refuse models that no stage before this one trains."""
-    trained = [
-        str((entry.options or {}).get("model", _DEFAULT_NAMES[entry.name]))
-        for entry in experiment.pipeline
-        if entry.enabled and entry.name in _DEFAULT_NAMES
-    ]
-    before = trained[: trained.index(options.model)] if options.model in trained else trained
     for path, wanted in (("start_from", options.start_from), ("rejected_from", options.rejected_from)):
         if wanted is None or (path, wanted) == ("rejected_from", "base"):
             continue
-        if wanted == options.model:
-            yield path, f"{show(wanted)} is what this stage itself trains; name another model"
-        elif wanted not in trained:
-            hint = did_you_mean(wanted, before)
-            yield path, f"no stage of this document trains {show(wanted)}{hint}; let one stand before this stage"
-        elif wanted not in before:
-            yield path, f"{show(wanted)} is trained only after this stage; let the stage that trains it stand before"
+        problem = earlier_model_problem(experiment, wanted, options.model)
+        if problem is not None:
+            yield path, problem
     if options.rejected_from is None and "rejected_max_tokens" in options.model_fields_set:
         yield "rejected_max_tokens", "is of rejected_from, which is not given; leave it out"
-
-
-_DEFAULT_NAMES: Final = {
-    "supervised_train": "tuned",
-    "train": "tuned",
-    "dpo_train": "preferred",
-    "distillation": "distilled",
-    "rl_train": "rewarded",
-}
-"""Stages that train, with the name that each gives its model where it is not told."""
 
 
 def _reference(settings: PreferenceConfig) -> Iterator[Problem]:

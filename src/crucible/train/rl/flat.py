@@ -14,6 +14,7 @@ from contextlib import closing
 from crucible.backends import Backend, LocalBackend, Sampler, SamplingParams
 from crucible.data import Item, Scorer, permutation
 from crucible.data.order import draw_seed
+from crucible.errors import TrainError
 from crucible.ir import LoraConfig, Scored
 from crucible.text import Datum, ModelInput
 from crucible.train.optimizer import step_params
@@ -36,6 +37,9 @@ def train_rl_flat(
         items: Texts with what the scorer compares with; at least `batch_size` of them, all short enough.
         scorer: Says how right an answer is, in [0, 1].
         backend: Where the model lives; None: this machine.
+
+    Raises:
+        TrainError: An answer cannot be scored.
     """
     with closing((backend or LocalBackend()).start_session(config)) as session:
         tokenizer = session.tokenizer
@@ -68,6 +72,8 @@ def train_rl_flat(
                     if isinstance(score, Scored)
                 ]
                 rewards += own
+                if len(own) < len(group):
+                    raise TrainError(f"{len(group) - len(own)} of {len(group)} answers could not be scored")
                 mean = math.fsum(own) / len(own)
                 of_group: list[Datum] = []
                 for sample, reward in zip(group, own, strict=True):

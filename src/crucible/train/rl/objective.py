@@ -289,7 +289,7 @@ def _check(problems: Problems, config: LoraConfig, settings: RLConfig, base: Sam
     smallest = smallest or min(settings.problems_an_iteration(config), len(problems.train))
     if settings.substeps > config.max_steps:
         found.append(("substeps", f"an iteration takes {settings.substeps} steps and max_steps is {config.max_steps}"))
-    if settings.substeps > smallest * settings.group_size:
+    if problems.names and settings.substeps > smallest * settings.group_size:  # builders make groups of their own size
         found.append(
             (
                 "substeps",

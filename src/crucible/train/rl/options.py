@@ -10,6 +10,7 @@ from pydantic import Field, create_model
 from crucible.errors import SpecErrors
 from crucible.ir import Experiment, LoraConfig, TrainingConfig, did_you_mean
 from crucible.ir.wording_text import show
+from crucible.train.earlier import earlier_model_problem
 from crucible.train.reported import reported_metrics
 from crucible.train.resolution import TrainNaming, optional_fields, problems
 from crucible.train.rl.objective import validation_names
@@ -21,14 +22,6 @@ __all__ = ["RLNaming", "RLTrainOptions", "resolve_rl", "rl_problems"]
 
 _NO_LIMIT: Final = 10**9
 _LENGTHS: Final = ("epochs", "max_steps")
-_DEFAULT_NAMES: Final = {
-    "supervised_train": "tuned",
-    "train": "tuned",
-    "dpo_train": "preferred",
-    "distillation": "distilled",
-    "rl_train": "rewarded",
-}
-"""Stages that train, with the name that each gives its model where it is not told."""
 
 
 class RLNaming(TrainNaming):
@@ -128,20 +121,10 @@ def rl_problems(experiment: Experiment, options: RLNaming) -> list[tuple[str, st
 
 
 def _start(experiment: Experiment, options: RLNaming) -> Iterator[tuple[str, str]]:
-    wanted = options.start_from
-    if wanted is None:
-        return
-    if wanted == options.model:
-        yield "start_from", f"{show(wanted)} is what this stage itself trains; name another model"
-        return
-    trained = [
-        str((entry.options or {}).get("model", _DEFAULT_NAMES[entry.name]))
-        for entry in experiment.pipeline
-        if entry.enabled and entry.name in _DEFAULT_NAMES
-    ]
-    if wanted not in trained:
-        hint = did_you_mean(wanted, trained)
-        yield "start_from", f"no stage of this document trains {show(wanted)}{hint}; let one stand before this stage"
+    if options.start_from is not None:
+        problem = earlier_model_problem(experiment, options.start_from, options.model)
+        if problem is not None:
+            yield "start_from", problem
 
 
 def _metrics(config: LoraConfig) -> Iterator[tuple[str, str]]:
